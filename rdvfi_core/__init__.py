@@ -1,0 +1,8 @@
+"""RDVFI: frames between two images along continuous pixel trajectories. Needs torch, knows nothing of ComfyUI."""
+
+from .errors import Interrupted
+from .pipeline import Interpolator
+from .trajectory import FlowPair, Trajectory
+
+__all__ = ["FlowPair", "Interpolator", "Interrupted", "Trajectory"]
+__version__ = "0.1.0"

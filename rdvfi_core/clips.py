@@ -1,0 +1,123 @@
+"""Clips of a folder: video files and folders of frames, as RGB frames that are decoded only when they are asked for.
+
+Rotation metadata is ignored: frames come as they are stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+VIDEO_SUFFIXES = frozenset((".mp4", ".mkv", ".webm", ".mov", ".avi", ".gif"))
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png"))
+
+
+class ClipError(ValueError):
+    """A clip that cannot be used; the message is the reason, in words for the report."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    path: Path  # a video file or a folder of frames
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def count(self) -> int:
+        """Frames that can really be decoded: what a video's header says about its length is often wrong."""
+        return sum(1 for _ in self._loaders())
+
+    def read(self, indices: Iterable[int]) -> Iterator[np.ndarray]:
+        """The frames with these indices in ascending order, each (H, W, 3) uint8 RGB, in one pass over the clip. A
+        frame is converted only when it is taken."""
+        wanted = set(indices)
+        size = None
+        for index, load in enumerate(self._loaders()):
+            if index not in wanted:
+                continue
+            frame = load()
+            if size not in (None, frame.shape):
+                raise ClipError(f"frame {index} is {_size(frame.shape)}, the frames before it are {_size(size)}")
+            size = frame.shape
+            yield frame
+            wanted.remove(index)
+            if not wanted:
+                return
+        raise ClipError(f"it ends before frame {min(wanted)}")
+
+    def _loaders(self) -> Iterator[Callable[[], np.ndarray]]:
+        """One function per frame, in order, that returns it; whatever goes wrong inside becomes a ClipError."""
+        opened = _image_loaders(self.path) if self.path.is_dir() else _video_loaders(self.path)
+        try:
+            for load in opened:
+                yield partial(_load, load)
+        except (av.FFmpegError, OSError) as error:
+            raise ClipError(_unreadable(error)) from error
+
+
+def list_clips(folder: Path) -> list[Clip]:
+    """The clips directly in `folder`, sorted by name: video files, and folders that hold jpg or png frames."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder; give one that holds clips.")
+    clips = [Clip(path) for path in sorted(folder.iterdir(), key=lambda path: path.name) if _is_clip(path)]
+    if not clips:
+        raise ValueError(
+            f"{folder} holds no clips; put video files ({', '.join(sorted(VIDEO_SUFFIXES))}) "
+            "or folders of jpg or png frames into it."
+        )
+    return clips
+
+
+def _is_clip(path: Path) -> bool:
+    if path.name.startswith("."):
+        return False
+    return bool(_images(path)) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _images(folder: Path) -> list[Path]:
+    """Frames in the order of the numbers in their names, so that frame 10 follows frame 9 without leading zeros."""
+    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
+    return sorted(images, key=lambda path: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", path.name)])
+
+
+def _image_loaders(folder: Path) -> Iterator[Callable[[], np.ndarray]]:
+    for path in _images(folder):
+        yield partial(_open_image, path)
+
+
+def _open_image(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _video_loaders(path: Path) -> Iterator[Callable[[], np.ndarray]]:
+    with av.open(path) as container:
+        if not container.streams.video:
+            raise ClipError("it has no video stream")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for frame in container.decode(stream):
+            yield partial(frame.to_ndarray, format="rgb24")
+
+
+def _load(load: Callable[[], np.ndarray]) -> np.ndarray:
+    try:
+        return load()
+    except (av.FFmpegError, OSError) as error:
+        raise ClipError(_unreadable(error)) from error
+
+
+def _unreadable(error: Exception) -> str:
+    """The decoder's complaint without the file's path, which the report's reader has already."""
+    return f"unreadable: {getattr(error, 'strerror', None) or type(error).__name__}"
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

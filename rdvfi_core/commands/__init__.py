@@ -1,0 +1,60 @@
+"""The sub-commands of `python -m rdvfi_core`, one per module: `add_arguments(parser)` and `run(args)`. Here: what
+several of them share."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+from tqdm import tqdm
+
+from ..inputs import check_fps
+
+
+def add_model_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, mps, ... (default: a GPU if there is one)")
+    parser.add_argument(
+        "--weights", metavar="PATH", help="weights file (default: the weights shipped with the package)"
+    )
+
+
+def load_interpolator(args: Namespace):
+    from ..pipeline import Interpolator
+
+    return Interpolator.from_pretrained(args.weights, device=checked_device(args.device))
+
+
+def checked_device(name: str | None):  # torch.device or None
+    """The device of that name if a tensor can be put there."""
+    import torch
+
+    if name is None:
+        return None
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # which of them depends on the device
+        raise ValueError(f"--device {name} cannot be used on this machine; use cpu, or leave it out.") from error
+    return device
+
+
+def fps_argument(text: str) -> Fraction:
+    try:
+        return check_fps(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+@contextmanager
+def progress_bar(what: str, unit: str = "step") -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, drawn only in a terminal, as the callback progress(done, total) that the core calls."""
+    with tqdm(desc=what, unit=unit, file=sys.stderr, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

@@ -1,0 +1,146 @@
+"""`benchmark`: seconds per pair (phase 1) and per frame (phase 2), and peak memory, by size, on this machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from ..conventions import SMALLEST_SIDE
+from ..warp import resize
+from . import add_model_arguments, checked_device, load_interpolator
+from .demo import sample_scene
+from .interpolate import count_argument
+
+SIZES = "448x256,1024x576,1920x1080,3840x2160"
+REPEATS = 3
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Of one size. Medians of `REPEATS` runs after one to warm up."""
+
+    width: int
+    height: int
+    pair_seconds: float  # phase 1
+    frame_seconds: dict[int, float]  # number of frames -> seconds per frame of phase 2
+    peak_mib: dict[int, float | None]  # number of frames -> peak so far, fewer frames first; None where unknown
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Times both phases, frames streamed as `interpolate` does it, for a quarter of the frames and for all of them. "
+        "Peak memory is the device's on CUDA and the whole process's otherwise; every size has a process of its own."
+    )
+    parser.add_argument("--frames", type=count_argument, default=24, metavar="N", help="frames per pair (default: 24)")
+    parser.add_argument("--sizes", type=sizes_argument, default=SIZES, metavar="LIST", help="default: %(default)s")
+    add_model_arguments(parser)
+
+
+def run(args: Namespace) -> None:
+    checked_device(args.device)
+    counts = sorted({max(1, args.frames // 4), args.frames})
+    measurements = []
+    for width, height in args.sizes:
+        print(f"{width}x{height} ...", file=sys.stderr)
+        measurements.append(in_fresh_process(measure, args, width, height, counts))
+    print(to_markdown(measurements, counts, machine(args.device)), end="")
+
+
+def in_fresh_process(function: Callable, *args):
+    """The function's result; its peak memory is then not that of whatever ran before."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *args).result()
+
+
+def measure(args: Namespace, width: int, height: int, counts: list[int]) -> Measurement:
+    interpolator = load_interpolator(args)
+    scene = sample_scene(256, 448)  # enlarged: its drawing would take more memory than the work that is measured
+    image0, image1 = (resize(scene.render(tau).image, height, width) for tau in (0.0, 1.0))
+    trajectory = interpolator.fit(image0, image1)
+    device = trajectory.to0.device
+
+    def fit() -> None:
+        interpolator.fit(image0, image1)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    def stream(count: int) -> None:
+        for _ in interpolator.stream(image0, image1, trajectory, [(i + 1) / (count + 1) for i in range(count)]):
+            pass  # a frame that has arrived on the CPU is a frame that is done
+
+    pair_seconds = median(seconds(fit) for _ in range(REPEATS))
+    stream(1)
+    frame_seconds, peaks = {}, {}
+    for count in counts:
+        frame_seconds[count] = median(seconds(lambda count=count: stream(count)) for _ in range(REPEATS)) / count
+        peaks[count] = peak_mib(device)
+    return Measurement(width, height, pair_seconds, frame_seconds, peaks)
+
+
+def seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def peak_mib(device: torch.device) -> float | None:
+    """Of this process so far: allocated on the device for CUDA, else resident in RAM; None where that is not known."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / MIB
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MIB
+
+
+def machine(device: str | None) -> str:
+    gpu = device != "cpu" and torch.cuda.is_available()
+    place = torch.cuda.get_device_name(device) if gpu else f"{processor()}, {torch.get_num_threads()} threads"
+    return f"{place}; torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or f"{os.cpu_count()} {platform.machine()} cores"
+
+
+def to_markdown(measurements: list[Measurement], counts: list[int], machine: str) -> str:
+    head = ["size", "phase 1, s per pair"]
+    head += [f"phase 2, ms per frame of {count}" for count in counts]
+    head += [f"peak MiB, {count} frames" for count in counts]
+    lines = [machine, "", f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
+    for m in measurements:
+        row = [f"{m.width}x{m.height}", f"{m.pair_seconds:.2f}"]
+        row += [f"{m.frame_seconds[count] * 1000:.0f}" for count in counts]
+        row += ["unknown" if m.peak_mib[count] is None else f"{m.peak_mib[count]:.0f}" for count in counts]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines) + "\n"
+
+
+def sizes_argument(text: str) -> list[tuple[int, int]]:
+    """ "448x256,64x64" -> (width, height) each."""
+    sizes = []
+    for part in text.split(","):
+        width, _, height = part.strip().lower().partition("x")
+        if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= SMALLEST_SIDE):
+            raise ArgumentTypeError(f"{part!r} is not a size; write WIDTHxHEIGHT, each at least {SMALLEST_SIDE}.")
+        sizes.append((int(width), int(height)))
+    return sizes

@@ -1,0 +1,98 @@
+"""phi1 against exact flow: endpoint error on rendered scenes that training never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..autoencoder import Autoencoder
+from ..fitting import ADJACENT_ITERATIONS, STRAIGHT_ITERATIONS
+from ..motion import AdjacentMotion
+from ..precision import mixed
+from ..training.scenes import draw_scenes, visible
+from ..training.textures import Textures
+from .baselines import dis_flow
+
+SEED = 20_000  # training counts its own seeds from the bottom up and never gets here
+SCENES = 24
+LARGEST = (20.0, 50.0, 90.0, 140.0)  # longest straight paths, px of the motion grid, in turn
+SPANS = {"neighbours": (3 / 8, 4 / 8), "half": (1 / 4, 3 / 4), "ends": (0.0, 1.0)}
+
+FlowMethod = Callable[[Tensor, Tensor, str], Tensor]  # images (1, 3, h, w), span -> f_{0->1} (1, 2, h, w) px
+
+
+@dataclass(frozen=True)
+class RenderedPair:
+    first: Tensor  # (1, 3, h, w)
+    second: Tensor
+    flow: Tensor  # (1, 2, h, w) exact, first -> second
+    seen: Tensor  # (1, 1, h, w) whether first's pixels are seen in second
+    span: str
+
+
+def held_out_pairs(
+    textures: str | None, scenes: int = SCENES, height: int = 256, width: int = 448
+) -> Iterator[RenderedPair]:
+    """The fixed set. Photographs are those that `Textures` keeps from training; noise strength 0.01."""
+    bank = Textures(textures, held_out=True)
+    for index in range(scenes):
+        generator = torch.Generator().manual_seed(SEED + index)
+        scene = draw_scenes(bank, 1, height, width, generator, LARGEST[index % len(LARGEST)])
+        for span, (start, end) in SPANS.items():
+            first, second = scene.render(start), scene.render(end)
+            flow = scene.flow(first, end)
+            images = [
+                (f.image + 0.01 * torch.randn(f.image.shape, generator=generator)).clamp(0, 1) for f in (first, second)
+            ]
+            yield RenderedPair(*images, flow, visible(first, second, flow), span)
+
+
+def endpoint_errors(
+    pairs: Iterator[RenderedPair], methods: dict[str, FlowMethod]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """method -> span -> {"visible", "all"}: mean endpoint error in px, pooled over pixels within a pair and averaged
+    over pairs."""
+    collected: dict = {name: {} for name in methods}
+    for pair in pairs:
+        for name, method in methods.items():
+            error = (method(pair.first, pair.second, pair.span) - pair.flow).square().sum(1, keepdim=True).sqrt()
+            row = collected[name].setdefault(pair.span, {"visible": [], "all": []})
+            row["visible"].append(((error * pair.seen).sum() / pair.seen.sum().clamp_min(1)).item())
+            row["all"].append(error.mean().item())
+    return {
+        name: {span: {kind: sum(v) / len(v) for kind, v in row.items()} for span, row in spans.items()}
+        for name, spans in collected.items()
+    }
+
+
+def network_flow(motion: AdjacentMotion, autoencoder: Autoencoder, device: torch.device) -> FlowMethod:
+    @torch.no_grad()
+    def flow(first: Tensor, second: Tensor, span: str) -> Tensor:
+        iterations = ADJACENT_ITERATIONS if span == "neighbours" else STRAIGHT_ITERATIONS
+        with mixed(device):
+            latents = autoencoder.encode(torch.cat((first, second)).to(device))
+            features = motion.encode(latents.contiguous(memory_format=torch.channels_last))
+            return motion(features[[0]], features[[1]], iterations).flow.cpu()
+
+    return flow
+
+
+BASELINES: dict[str, FlowMethod] = {
+    "dis": lambda first, second, span: dis_flow(first[0], second[0]),
+    "zero": lambda first, second, span: torch.zeros_like(first[:, :2]),
+}
+
+
+def to_markdown(errors: dict[str, dict[str, dict[str, float]]]) -> str:
+    """A row per method, a column pair per span: visible pixels and all pixels."""
+    spans = next(iter(errors.values())).keys()
+    head = "| method | " + " | ".join(f"{s}, visible px | {s}, all px" for s in spans) + " |"
+    rule = "|---|" + "---:|---:|" * len(spans)
+    rows = [
+        f"| {name} | " + " | ".join(f"{row[s]['visible']:.3f} | {row[s]['all']:.3f}" for s in spans) + " |"
+        for name, row in errors.items()
+    ]
+    return "\n".join((head, rule, *rows)) + "\n"

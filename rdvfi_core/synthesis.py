@@ -1,0 +1,136 @@
+"""phi_s: from the flows at tau to the frame at tau.
+
+Two parts, because only the second one has to run at full resolution. `Correction` works on the motion grid: it corrects
+the flows, decides how much of each warp to show, and paints what neither input shows. `Detail` works on the
+full-resolution warps: it sharpens the blend along real edges. Both run on pixel-unshuffled (4) grids. Directions and
+units: `conventions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .blocks import ResidualBlock, zero_
+from .trajectory import FlowPair
+from .warp import backward_warp, resize, resize_flow
+
+SHUFFLE = 4
+FEATURES = 8  # planes that `Correction` hands to `Detail` beside the blend's logits
+FLOW_UNIT = 16.0  # px of the motion grid that enter the network as 1
+SEEN = 3 * 3 + 2 * 3 + 4 + 4 + 2  # planes that `Correction` reads: warps and colour, unwarped ends, flows, maps, times
+CANDIDATES = 3  # warp of I0, warp of I1, and the plain cross-fade for what no motion explains
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What `Correction` decides, on the motion grid."""
+
+    to0: Tensor  # (B, 2, h, w) f_{tau->0}, corrected
+    to1: Tensor
+    blend: Tensor  # (B, 3, h, w) logits of the candidates
+    paint: Tensor  # (B, 3, h, w) colour to add
+    features: Tensor  # (B, FEATURES, h, w)
+
+
+class Correction(nn.Module):
+    def __init__(self, width: int, operations=nn):
+        super().__init__()
+        conv = operations.Conv2d
+        self.enter = conv(SEEN * SHUFFLE**2, width, 1)
+        self.fine = nn.Sequential(*(ResidualBlock(width, operations) for _ in range(2)))
+        self.down = conv(width, 2 * width, 3, stride=2, padding=1)
+        self.coarse = nn.Sequential(*(ResidualBlock(2 * width, operations) for _ in range(2)))
+        self.down_again = conv(2 * width, 2 * width, 3, stride=2, padding=1)
+        self.coarsest = nn.Sequential(*(ResidualBlock(2 * width, operations) for _ in range(2)))
+        self.up = conv(2 * width, width, 1)
+        self.leave = ResidualBlock(width, operations)
+        self.decide = zero_(conv(width, (4 + CANDIDATES + 3 + FEATURES) * SHUFFLE**2, 3, padding=1))
+
+    def forward(self, image0: Tensor, image1: Tensor, flows: FlowPair) -> Corrected:
+        """image0, image1: (B, 3, h, w), the pair on the motion grid."""
+        warp0, warp1 = backward_warp(image0, flows.to0), backward_warp(image1, flows.to1)
+        time = torch.full_like(flows.coverage, flows.tau)
+        maps = (
+            flows.visible0,
+            flows.visible1,
+            flows.coverage.clamp(max=2),
+            (warp0 - warp1).abs().mean(1, keepdim=True),
+        )
+        seen = (warp0, warp1, flows.colour, image0, image1, flows.to0 / FLOW_UNIT, flows.to1 / FLOW_UNIT, *maps)
+        seen = torch.cat((*seen, time, 1 - time), 1).contiguous(memory_format=torch.channels_last)
+        fine = self.fine(self.enter(F.pixel_unshuffle(seen, SHUFFLE)))
+        coarse = self.coarse(self.down(fine))
+        coarse = coarse + _enlarge(self.coarsest(self.down_again(coarse)), coarse)
+        x = self.leave(fine + _enlarge(self.up(coarse), fine))
+        decided = F.pixel_shuffle(self.decide(x), SHUFFLE).float()
+        flow0, flow1, blend, paint, features = decided.split((2, 2, CANDIDATES, 3, FEATURES), 1)
+        return Corrected(flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend, paint, features)
+
+
+class Detail(nn.Module):
+    def __init__(self, width: int, operations=nn):
+        super().__init__()
+        planes = CANDIDATES * 3 + CANDIDATES + 3 + FEATURES
+        self.body = nn.Sequential(
+            operations.Conv2d(planes * SHUFFLE**2, width, 1),
+            ResidualBlock(width, operations),
+            ResidualBlock(width, operations),
+        )
+        self.decide = zero_(operations.Conv2d(width, (CANDIDATES + 3) * SHUFFLE**2, 3, padding=1))
+
+    def forward(self, candidates: Tensor, blend: Tensor, paint: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """All (B, ..., H, W) at full resolution. -> corrections of the blend's logits and of the paint."""
+        height, width = blend.shape[-2:]
+        seen = torch.cat((candidates, blend, paint, features), 1)
+        seen = F.pad(seen, (0, -width % SHUFFLE, 0, -height % SHUFFLE), mode="replicate")
+        seen = F.pixel_unshuffle(seen, SHUFFLE).contiguous(memory_format=torch.channels_last)
+        decided = F.pixel_shuffle(self.decide(self.body(seen)), SHUFFLE).float()
+        return decided[..., :height, :width].split((CANDIDATES, 3), 1)
+
+
+class Synthesis(nn.Module):
+    """phi_s. Untrained it is the occlusion-aware, time-weighted mean of the two warps."""
+
+    def __init__(self, width: int = 64, detail: int = 48, operations=nn):
+        super().__init__()
+        self.correction = Correction(width, operations)
+        self.detail = Detail(detail, operations)
+
+    def forward(
+        self,
+        image0: Tensor,  # (B, 3, H, W) full resolution
+        image1: Tensor,
+        small0: Tensor,  # (B, 3, h, w) the same on the motion grid
+        small1: Tensor,
+        flows: FlowPair,
+    ) -> Tensor:  # (B, 3, H, W)
+        size = image0.shape[-2:]
+        corrected = self.correction(small0, small1, flows)
+        warps = (
+            backward_warp(image0, resize_flow(corrected.to0, *size)),
+            backward_warp(image1, resize_flow(corrected.to1, *size)),
+            torch.lerp(image0, image1, flows.tau),
+        )
+        planes = resize(torch.cat((corrected.blend, corrected.paint, corrected.features), 1), *size)
+        blend, paint, features = planes.split((CANDIDATES, 3, FEATURES), 1)
+        more_blend, more_paint = self.detail(torch.cat(warps, 1), blend, paint, features)
+        shares = (blend + more_blend).softmax(1)
+        frame = paint + more_paint
+        for share, warp in zip(shares.split(1, 1), warps, strict=True):
+            frame = torch.addcmul(frame, share, warp.float())
+        return frame if self.training else frame.clamp(0, 1)
+
+
+def _prior(flows: FlowPair) -> Tensor:  # (B, 3, h, w) logits
+    """Nearness in time and visibility decide between the warps; the cross-fade starts at a few percent."""
+    near0 = ((1 - flows.tau) * (flows.visible0 + 0.01)).log()
+    near1 = (flows.tau * (flows.visible1 + 0.01)).log()
+    return torch.cat((near0, near1, torch.full_like(near0, -4.0)), 1)
+
+
+def _enlarge(values: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(values, like.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,0 +1,74 @@
+"""The built-in latents: PCA of 8x8 patches, then the decoder's residual by reconstruction error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..autoencoder import Autoencoder
+from ..clips import list_clips
+from ..conventions import MOTION_AREA
+from ..warp import resize
+from .engine import Losses, Run, Schedule
+from .rendering import reconstruction_losses
+from .textures import Textures
+
+PCA_SIDE = 256  # px of the corner of each picture that the principal components are taken from
+PCA_FRAME = 5  # of every clip
+
+
+def train_autoencoder(
+    folder: Path | str,
+    textures: str,
+    clips: str | None,
+    steps: int,
+    device: torch.device,
+    channels: int = 48,
+    seed: int = 0,
+    batch: int = 16,
+    crop: int = 128,
+    learning_rate: float = 1e-3,
+) -> Autoencoder:
+    """Fits the linear path on photographs and on a frame of every clip, freezes it, and trains the decoder's residual
+    on crops of the photographs in the run folder."""
+    torch.manual_seed(seed)
+    bank = Textures(textures, device=device)
+    autoencoder = Autoencoder(channels).to(device)
+    autoencoder.fit_pca(_pca_pictures(bank, clips).to(device))
+    autoencoder.analysis.requires_grad_(False)
+    autoencoder.synthesis.requires_grad_(False)
+    autoencoder.train()
+    config = {"trains": "autoencoder", "textures": textures, "channels": channels, "seed": seed}
+    run = Run(folder, {"autoencoder": autoencoder}, Schedule(steps, learning_rate), config)
+
+    def batches(first_step: int) -> Iterator[Tensor]:
+        step = first_step
+        while True:
+            yield _crops(bank, batch, crop, torch.Generator().manual_seed(seed * 1_000_003 + step))
+            step += 1
+
+    def losses(images: Tensor, step: int) -> Losses:
+        return reconstruction_losses(autoencoder.decode(autoencoder.encode(images)), images)
+
+    run.train(batches, losses)
+    return run.averaged["autoencoder"]
+
+
+def _pca_pictures(bank: Textures, clips: str | None) -> Tensor:  # (n, 3, 256, 256)
+    pictures = [p.float() / 255 for p in bank.photographs if min(p.shape[-2:]) >= PCA_SIDE]
+    for clip in list_clips(Path(clips)) if clips else []:
+        frame = torch.from_numpy(next(clip.read([PCA_FRAME]))).permute(2, 0, 1)[None].float() / 255
+        scale = (MOTION_AREA / (frame.shape[-2] * frame.shape[-1])) ** 0.5
+        height, width = (max(PCA_SIDE, round(side * scale)) for side in frame.shape[-2:])
+        pictures.append(resize(frame, height, width)[0])
+    if not pictures:
+        raise ValueError(f"No photograph has both sides of at least {PCA_SIDE} pixels; give larger ones.")
+    return torch.stack([p[:, :PCA_SIDE, :PCA_SIDE].to(bank.device) for p in pictures])
+
+
+def _crops(bank: Textures, count: int, side: int, generator: torch.Generator) -> Tensor:
+    """(count, 3, side, side) at the photographs' own resolution."""
+    return torch.stack([bank.crop(side, generator) for _ in range(count)])

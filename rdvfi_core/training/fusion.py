@@ -1,0 +1,155 @@
+"""phi2 on rendered sequences: the chain from every knot to both ends, against exact flow, on top of a frozen phi1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from ..autoencoder import Autoencoder
+from ..conventions import KEYFRAMES, uniform_times
+from ..fitting import ADJACENT_ITERATIONS
+from ..fusion import IterativeFusion
+from ..motion import AdjacentMotion, Features
+from ..precision import mixed
+from ..warp import compose
+from .engine import Losses, Run, Schedule
+from .motion import HIDDEN_WEIGHT, lengths
+from .pairs import single_thread
+from .scenes import draw_scenes, visible
+from .textures import Textures
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One rendered interval: all knots, and for every knot the exact way to both ends."""
+
+    images: Tensor  # (M, 3, h, w)
+    to0: Tensor  # (M, 2, h, w) px
+    to1: Tensor  # (M, 2, h, w) px
+    visible0: Tensor  # (M, 1, h, w)
+    visible1: Tensor  # (M, 1, h, w)
+
+
+class RenderedSequences(IterableDataset):
+    """An endless stream, repeatable from (seed, step). Between the ends the images are blurred and noisy by a random
+    amount, as keyframes of a generator are."""
+
+    def __init__(
+        self, textures: str | None, seed: int, crop: tuple[int, int], device: torch.device, first_step: int = 0
+    ):
+        self.textures, self.seed, self.crop, self.device, self.first_step = textures, seed, crop, device, first_step
+
+    def __iter__(self) -> Iterator[Sequence]:
+        worker = torch.utils.data.get_worker_info()
+        own, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        bank = Textures(self.textures, device=self.device)
+        step = self.first_step + own
+        while True:
+            yield self._sequence(bank, torch.Generator().manual_seed(self.seed * 1_000_003 + step))
+            step += workers
+
+    def _sequence(self, bank: Textures, generator: torch.Generator) -> Sequence:
+        scenes = draw_scenes(bank, 1, *self.crop, generator, largest=140.0)
+        frames = [scenes.render(t) for t in (0.0, *uniform_times(KEYFRAMES), 1.0)]
+        to0, to1 = ([scenes.flow(f, end) for f in frames] for end in (0.0, 1.0))
+        visible0 = [visible(f, frames[0], flow) for f, flow in zip(frames, to0, strict=True)]
+        visible1 = [visible(f, frames[-1], flow) for f, flow in zip(frames, to1, strict=True)]
+        images = torch.cat([f.image for f in frames])
+        images[1:-1] = _degrade(images[1:-1], generator)
+        return Sequence(images, *(torch.cat(v) for v in (to0, to1, visible0, visible1)))
+
+
+def _degrade(images: Tensor, generator: torch.Generator) -> Tensor:
+    strength = torch.rand((), generator=generator).item()
+    if strength < 0.3:
+        return images
+    blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    noise = torch.randn(images.shape, generator=generator).to(images) * 0.03 * strength
+    return (torch.lerp(images, blurred, strength) + noise).clamp(0, 1)
+
+
+def train_fusion(
+    folder: Path | str,
+    autoencoder: Autoencoder,
+    motion: AdjacentMotion,
+    fusion: IterativeFusion,
+    textures: str | None,
+    steps: int,
+    device: torch.device,
+    seed: int = 0,
+    crop: tuple[int, int] = (128, 192),
+    learning_rate: float = 4e-4,
+) -> IterativeFusion:
+    """Trains phi2 in the run folder and returns the averaged network. One sequence a step: 16 fused flows."""
+    torch.manual_seed(seed)
+    fusion = fusion.to(device, memory_format=torch.channels_last).train().requires_grad_(True)
+    motion = motion.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    autoencoder = autoencoder.to(device).eval().requires_grad_(False)
+    config = {"trains": "fusion", "textures": textures, "seed": seed, "crop": crop}
+    run = Run(folder, {"fusion": fusion}, Schedule(steps, learning_rate), config)
+
+    def batches(first_step: int) -> Iterator[Sequence]:
+        data = RenderedSequences(textures, seed, crop, device, first_step)
+        if device.type != "cpu":
+            return iter(data)
+        return iter(DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8, worker_init_fn=single_thread))
+
+    def losses(sequence: Sequence, step: int) -> Losses:
+        with mixed(device):
+            latents = autoencoder.encode(sequence.images).contiguous(memory_format=torch.channels_last)
+            features, ends, bases, flow, seen = _chain(motion, fusion, latents, sequence)
+            found = fusion(features, ends, bases)
+        return fusion_losses(found.flow, found.visibility, bases, flow, seen)
+
+    run.train(batches, losses)
+    return run.averaged["fusion"]
+
+
+@torch.no_grad()
+def _chain(
+    motion: AdjacentMotion, fusion: IterativeFusion, latents: Tensor, sequence: Sequence
+) -> tuple[Features, Features, Tensor, Tensor, Tensor]:
+    """Runs both chains as they will be run in use, and returns their links as one batch: features of knots and ends,
+    bases, and what is exact for them. The links are learned one by one, from bases that carry the errors of the links
+    before."""
+    knots = len(latents)
+    features = motion.encode(latents)
+    up, down = list(range(knots - 1)), list(range(1, knots))
+    steps = motion(features[down + up], features[up + down], ADJACENT_ITERATIONS).flow
+    previous, following = steps[: knots - 1], steps[knots - 1 :]  # f_{k->k-1} of knots 1.., f_{k->k+1} of knots 0..
+    flows = torch.zeros_like(sequence.to0[:2])
+    order, bases = [], []
+    for link in range(1, knots):
+        k, m = link, knots - 1 - link
+        base = torch.cat((compose(previous[[k - 1]], flows[:1]), compose(following[[m]], flows[1:])))
+        order.append((k, m))
+        bases.append(base)
+        flows = fusion(features[[k, m]], features[[0, knots - 1]], base).flow
+    at = [k for pair in order for k in pair]
+    ends = [0, knots - 1] * len(order)
+    exact = [(sequence.to0[[k]], sequence.visible0[[k]]) if i % 2 == 0 else (sequence.to1[[k]], sequence.visible1[[k]])
+             for i, k in enumerate(at)]  # fmt: skip
+    flow, seen = (torch.cat(v) for v in zip(*exact, strict=True))
+    return features[at], features[ends], torch.cat(bases), flow, seen
+
+
+def fusion_losses(found: Tensor, visibility: Tensor, base: Tensor, flow: Tensor, seen: Tensor) -> Losses:
+    """`epe` and `base` are endpoint errors on visible pixels, px: fused, and by composition alone."""
+    weight = HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * seen
+    error = lengths(found - flow)
+    # Errors are counted relative to the distance, so that the far links do not drown the near ones.
+    scale = 1 / (1 + 0.1 * lengths(flow))
+    entropy = F.binary_cross_entropy_with_logits(visibility, seen)
+    share = seen.sum().clamp_min(1)
+    return {
+        "loss": (weight * scale * error).mean() + 0.5 * entropy,
+        "epe": (error.detach() * seen).sum() / share,
+        "base": (lengths(base - flow) * seen).sum() / share,
+        "visibility": entropy.detach(),
+    }
