@@ -58,58 +58,59 @@ def fit_keyframes(
     """Motion along the keyframes. Keyframes at exactly 0 or 1 give way to the inputs themselves."""
     inner = [i for i, time in enumerate(keyframes.times) if 0 < time < 1]
     times = (0.0, *(keyframes.times[i] for i in inner), 1.0)
-    latents = torch.stack([_encode(autoencoder, small0), *(keyframes.latents[:, i] for i in inner),
-                           _encode(autoencoder, small1)], 1)  # fmt: skip
-    batch, knots = latents.shape[:2]
-    features = [motion.encode(latents[:, k]) for k in range(knots)]
-    total, done = (1 if direct else 2) * 2 * (knots - 1) + 1, 0
+    batch, last = len(small0), len(times) - 1
+    latents = torch.cat((
+        _encode(autoencoder, small0), *(keyframes.latents[:, i] for i in inner), _encode(autoencoder, small1)
+    )).contiguous(memory_format=torch.channels_last)  # (M B, C, h/8, w/8), knot by knot  # fmt: skip
+    features = motion.encode(latents)
+    advance = _Advance(progress, should_stop, total=2 * last + 1)
 
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        if should_stop is not None and should_stop():
-            raise Interrupted("The fitting of the trajectory was stopped.")
-        if progress is not None:
-            progress(done, total)
+    def of(*knots: int) -> Features:
+        return features[[k * batch + b for k in knots for b in range(batch)]]
 
+    links = []  # of each neighbouring pair: later knot -> earlier, earlier -> later
+    for k in range(last):
+        found = motion(of(k + 1, k), of(k, k + 1), ADJACENT_ITERATIONS)
+        links.append((found.flow.split(batch), found.visible.float().split(batch)))
+        advance()
     still, seen = torch.zeros_like(small0[:, :2].float()), torch.ones_like(small0[:, :1].float())
-    steps = {}  # by direction and knot
-    for k in range(knots - 1):
-        for a, b in ((k, k + 1), (k + 1, k)):
-            steps[a, b] = motion(features[a], features[b], ADJACENT_ITERATIONS)
-            advance()
-
-    def reach(end: int, order: range) -> tuple[list[Tensor], list[Tensor]]:
-        flows, visible = {end: still}, {end: seen}
-        for k in order:
-            link = k - 1 if end == 0 else k + 1
-            if direct:
-                found = motion(features[k], features[end], STRAIGHT_ITERATIONS)
-            else:
-                found = fusion(features[k], features[end], compose(steps[k, link].flow, flows[link]))
-            flows[k], visible[k] = found.flow, found.visible.float()
-            advance()
-        return [flows[k] for k in range(knots)], [visible[k] for k in range(knots)]
-
-    to0, visible0 = reach(0, range(1, knots))
-    to1, visible1 = reach(knots - 1, range(knots - 2, -1, -1))
-    previous = [still, *(steps[k, k - 1].flow for k in range(1, knots))]
-    following = [*(steps[k, k + 1].flow for k in range(knots - 1)), still]
-    neighbours = [
-        torch.minimum(
-            steps[k, k - 1].visible.float() if k > 0 else seen,
-            steps[k, k + 1].visible.float() if k < knots - 1 else seen,
-        )
-        for k in range(knots)
-    ]
-    colours = [
-        small0.float(),
-        *(autoencoder.decode(latents[:, k]).float() for k in range(1, knots - 1)),
-        small1.float(),
-    ]
+    to0, to1 = [still], [still]  # to1 is collected from the last knot back
+    visible0, visible1 = [seen], [seen]
+    for i in range(1, last + 1):  # both chains take a step at once
+        k, m = i, last - i
+        if direct:
+            found = motion(of(k, m), of(0, last), STRAIGHT_ITERATIONS)
+        else:
+            back, forth = links[k - 1][0][0], links[m][0][1]
+            base = torch.cat((compose(back, to0[-1]), compose(forth, to1[-1])))
+            found = fusion(of(k, m), of(0, last), base)
+        for chain, step in ((to0, 0), (to1, 1)):
+            chain.append(found.flow.split(batch)[step])
+        for chain, step in ((visible0, 0), (visible1, 1)):
+            chain.append(found.visible.float().split(batch)[step])
+        advance()
+    previous, following = [still, *(flow[0] for flow, _ in links)], [*(flow[1] for flow, _ in links), still]
+    shown_before, shown_after = [seen, *(v[0] for _, v in links)], [*(v[1] for _, v in links), seen]
+    importance = [_importance(torch.minimum(*pair)) for pair in zip(shown_before, shown_after, strict=True)]
+    decoded = autoencoder.decode(latents[batch : last * batch]).float().split(batch) if last > 1 else ()
+    colours = [small0.float(), *decoded, small1.float()]
     advance()
-    stacked = (torch.stack(v, 1) for v in (to0, to1, previous, following, visible0, visible1))
-    return Trajectory(times, *stacked, torch.stack([_importance(v) for v in neighbours], 1), torch.stack(colours, 1))
+    fields = (to0, to1[::-1], previous, following, visible0, visible1[::-1], importance, colours)
+    return Trajectory(times, *(torch.stack(field, 1) for field in fields))
+
+
+class _Advance:
+    """Counts steps, reports them, and gives up when asked to."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None, total: int):
+        self.progress, self.should_stop, self.total, self.done = progress, should_stop, total, 0
+
+    def __call__(self) -> None:
+        self.done += 1
+        if self.should_stop is not None and self.should_stop():
+            raise Interrupted("The fitting of the trajectory was stopped.")
+        if self.progress is not None:
+            self.progress(self.done, self.total)
 
 
 def _importance(visible: Tensor) -> Tensor:

@@ -129,6 +129,7 @@ class _Video:
     def __init__(self, file: Path, suffix: str, size: Size, fps: Fraction):
         codec, pixel_format, options = _codec(suffix, size)
         self._time_base, self._count = 1 / fps, 0
+        file.touch()  # PyAV opens it only with the first packet: late to learn that the folder is write-protected
         self._container = av.open(str(file), "w", format=suffix[1:])
         self._stream = self._container.add_stream(codec, rate=fps, options=options)
         self._stream.height, self._stream.width = size

@@ -35,6 +35,10 @@ class Corrected:
     paint: Tensor  # (B, 3, h, w) colour to add
     features: Tensor  # (B, FEATURES, h, w)
 
+    @property
+    def decided(self) -> tuple[Tensor, ...]:
+        return self.blend, self.paint, self.features
+
 
 class Correction(nn.Module):
     def __init__(self, width: int, operations=nn):
@@ -61,8 +65,7 @@ class Correction(nn.Module):
             (warp0 - warp1).abs().mean(1, keepdim=True),
         )
         seen = (warp0, warp1, flows.colour, image0, image1, flows.to0 / FLOW_UNIT, flows.to1 / FLOW_UNIT, *maps)
-        seen = torch.cat((*seen, time, 1 - time), 1).contiguous(memory_format=torch.channels_last)
-        fine = self.fine(self.enter(F.pixel_unshuffle(seen, SHUFFLE)))
+        fine = self.fine(self.enter(_unshuffle(torch.cat((*seen, time, 1 - time), 1))))
         coarse = self.coarse(self.down(fine))
         coarse = coarse + _enlarge(self.coarsest(self.down_again(coarse)), coarse)
         x = self.leave(fine + _enlarge(self.up(coarse), fine))
@@ -72,24 +75,28 @@ class Correction(nn.Module):
 
 
 class Detail(nn.Module):
+    """Reads the two warps at full resolution; what comes from the motion grid is smooth and enters on the coarser
+    grid."""
+
     def __init__(self, width: int, operations=nn):
         super().__init__()
-        planes = CANDIDATES * 3 + CANDIDATES + 3 + FEATURES
         self.body = nn.Sequential(
-            operations.Conv2d(planes * SHUFFLE**2, width, 1),
+            operations.Conv2d(2 * 3 * SHUFFLE**2 + CANDIDATES + 3 + FEATURES, width, 1),
             ResidualBlock(width, operations),
             ResidualBlock(width, operations),
         )
         self.decide = zero_(operations.Conv2d(width, (CANDIDATES + 3) * SHUFFLE**2, 3, padding=1))
 
-    def forward(self, candidates: Tensor, blend: Tensor, paint: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """All (B, ..., H, W) at full resolution. -> corrections of the blend's logits and of the paint."""
-        height, width = blend.shape[-2:]
-        seen = torch.cat((candidates, blend, paint, features), 1)
-        seen = F.pad(seen, (0, -width % SHUFFLE, 0, -height % SHUFFLE), mode="replicate")
-        seen = F.pixel_unshuffle(seen, SHUFFLE).contiguous(memory_format=torch.channels_last)
-        decided = F.pixel_shuffle(self.decide(self.body(seen)), SHUFFLE).float()
-        return decided[..., :height, :width].split((CANDIDATES, 3), 1)
+    def forward(
+        self,
+        warps: Tensor,  # (B, 6, H, W)
+        decided: Tensor,  # (B, 3 + 3 + FEATURES, h, w) blend, paint and features of `Correction`
+    ) -> tuple[Tensor, Tensor]:  # corrections of the blend's logits and of the paint, each (B, 3, H, W)
+        height, width = warps.shape[-2:]
+        shuffled = _unshuffle(warps)
+        seen = torch.cat((shuffled, resize(decided, *shuffled.shape[-2:]).to(shuffled.dtype)), 1)
+        found = F.pixel_shuffle(self.decide(self.body(seen)), SHUFFLE)
+        return found[..., :height, :width].float().split((CANDIDATES, 3), 1)
 
 
 class Synthesis(nn.Module):
@@ -115,14 +122,24 @@ class Synthesis(nn.Module):
             backward_warp(image1, resize_flow(corrected.to1, *size)),
             torch.lerp(image0, image1, flows.tau),
         )
-        planes = resize(torch.cat((corrected.blend, corrected.paint, corrected.features), 1), *size)
-        blend, paint, features = planes.split((CANDIDATES, 3, FEATURES), 1)
-        more_blend, more_paint = self.detail(torch.cat(warps, 1), blend, paint, features)
-        shares = (blend + more_blend).softmax(1)
-        frame = paint + more_paint
+        more_blend, more_paint = self.detail(torch.cat(warps[:2], 1), torch.cat(corrected.decided, 1))
+        shares = (resize(corrected.blend, *size) + more_blend).softmax(1)
+        frame = resize(corrected.paint, *size) + more_paint
         for share, warp in zip(shares.split(1, 1), warps, strict=True):
-            frame = torch.addcmul(frame, share, warp.float())
+            frame = torch.addcmul(frame, share, warp)
         return frame if self.training else frame.clamp(0, 1)
+
+
+def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 4), ceil(W / 4))
+    """In the networks' own precision from the start, because moving these planes costs more than computing with
+    them."""
+    device = planes.device.type
+    if torch.is_autocast_enabled(device):
+        planes = planes.to(torch.get_autocast_dtype(device))
+    bottom, right = -planes.shape[-2] % SHUFFLE, -planes.shape[-1] % SHUFFLE
+    if bottom or right:
+        planes = F.pad(planes, (0, right, 0, bottom), mode="replicate")
+    return F.pixel_unshuffle(planes, SHUFFLE).contiguous(memory_format=torch.channels_last)
 
 
 def _prior(flows: FlowPair) -> Tensor:  # (B, 3, h, w) logits

@@ -14,6 +14,7 @@ from ..evaluation.sheet import cell, draw_sheet
 from ..flow_viz import flow_to_rgb
 from ..media import check_output, to_bytes
 from ..training.scenes import WARP_MODES, Scenes
+from ..warp import resize
 from . import add_model_arguments, load_interpolator
 from .interpolate import between, interpolate_to_file
 
@@ -44,7 +45,7 @@ def run(args: Namespace) -> None:
     image0, image1 = scene.render(0.0).image, scene.render(1.0).image
     trajectory = interpolate_to_file(interpolator, image0, image1, between(NEW_FRAMES), args.output, FPS)
     frames = interpolator.render(image0, image1, trajectory, [float(time) for time in SHOWN])
-    flow = flow_to_rgb(trajectory.to1[:, 0])  # the first knot is I0, so this is f_{0->1}
+    flow = resize(flow_to_rgb(trajectory.to1[:, 0]), HEIGHT, WIDTH)  # the first knot is I0, so this is f_{0->1}
     rows = {
         "the rendered pair, and its motion from I0 to I1": {"I0": image0[0], "I1": image1[0], "motion": flow[0]},
         "frames between": {f"tau = {time}": frame for time, frame in zip(SHOWN, frames, strict=True)},

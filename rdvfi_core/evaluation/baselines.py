@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..media import to_bytes
 from ..warp import backward_warp
 
 # Of the filter's modes the strongest on real clips (0.2 to 0.5 dB over its default, bilateral search with plain OBMC).
@@ -81,11 +82,6 @@ def _minterpolated(frames: list[np.ndarray], rate: int) -> Iterator[tuple[Fracti
         except (av.BlockingIOError, av.EOFError):
             return
         yield frame.pts * frame.time_base, frame.to_ndarray(format="rgb24")
-
-
-def to_bytes(image: Tensor) -> np.ndarray:
-    """(3, H, W) in [0, 1] as (H, W, 3) uint8."""
-    return (image.float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 BASELINES = {"blend": blend, "dis": dis, "minterpolate": minterpolate}

@@ -20,7 +20,7 @@ from torch import Tensor
 from ..clips import Clip, ClipError, list_clips
 from ..conventions import SMALLEST_SIDE
 from ..errors import Interrupted
-from .baselines import to_bytes
+from ..media import to_bytes
 from .metrics import METRICS, measure
 from .protocols import Protocol, windows
 from .sheet import Cell, cell, draw_sheet
