@@ -15,8 +15,8 @@ from .motion import AdjacentMotion, Features
 from .trajectory import Trajectory
 from .warp import compose
 
-STRAIGHT_ITERATIONS = 8  # of phi1 between the two ends, which lie far apart
-ADJACENT_ITERATIONS = 4  # between neighbouring knots
+STRAIGHT_ITERATIONS = 12  # of phi1 between the two ends, which lie far apart
+ADJACENT_ITERATIONS = 6  # between neighbouring knots
 HIDDEN_IMPORTANCE = 4.0  # what a pixel that its neighbouring knots do not show loses in the splat, as a log-weight
 
 
@@ -25,12 +25,13 @@ def fit_straight(
     autoencoder: Autoencoder,
     small0: Tensor,  # (B, 3, h, w) on the motion grid
     small1: Tensor,
+    iterations: int = STRAIGHT_ITERATIONS,
 ) -> Trajectory:
     """Straight motion between the two ends: the fallback without a generator, and the base that a generator
     corrects."""
     batch = len(small0)
     features = motion.encode(_encode(autoencoder, torch.cat((small0, small1))))
-    found = motion(features, _swap(features, batch), STRAIGHT_ITERATIONS)
+    found = motion(features, _swap(features, batch), iterations)
     visible = found.visible.float()
     return Trajectory.straight(
         found.flow[:batch],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from kornia.color import hsv_to_rgb
 from torch import Tensor
 
 
@@ -20,7 +21,5 @@ def flow_to_rgb(
     magnitude = torch.hypot(x, y)
     largest = magnitude.amax((2, 3), keepdim=True) if max_magnitude is None else max_magnitude
     saturation = (magnitude / torch.as_tensor(largest).clamp(min=1e-6)).clamp(0, 1)
-    hue = torch.atan2(y, x) * (3 / math.pi)  # in sixths of the circle
-    # HSV to RGB at value 1: a channel is at full strength within one sixth of its own hue, and fades over the next.
-    channels = [(torch.remainder(hue + offset, 6) - 3).abs() - 1 for offset in (0, 4, 2)]
-    return 1 - saturation * (1 - torch.cat(channels, 1).clamp(0, 1))
+    hue = torch.remainder(torch.atan2(y, x), 2 * math.pi)
+    return hsv_to_rgb(torch.cat((hue, saturation, torch.ones_like(hue)), 1))

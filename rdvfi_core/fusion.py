@@ -56,6 +56,6 @@ class IterativeFusion(nn.Module):
         before, after = (
             (knot - backward_warp(end, flow)).abs().mean(1, keepdim=True) for flow in (base, base + change)
         )
-        size = change.square().sum(1, keepdim=True).sqrt()
+        size = torch.linalg.vector_norm(change, dim=1, keepdim=True)  # whose gradient at zero, the start, is zero
         seen = torch.cat((before, after, before - after, size.to(before.dtype), visibility.to(before.dtype)), 1)
         return self.gate(seen).float().sigmoid()

@@ -11,6 +11,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from .diffusion import COSINE_V, output_from_denoised
@@ -57,9 +58,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, angles: Tensor) -> Tensor:
         """(S, L, d) -> (S, L, d): S sequences that do not see each other; angles (L, d / heads / 2)."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (S, heads, L, d / heads)
+        q, k, v = rearrange(self.qkv(x), "s l (three heads d) -> three s heads l d", three=3, heads=self.heads)
         y = F.scaled_dot_product_attention(rotate(q, angles), rotate(k, angles), v)
-        return self.out(y.transpose(1, 2).flatten(2))
+        return self.out(rearrange(y, "s heads l d -> s l (heads d)"))
 
 
 class Block(nn.Module):
@@ -83,23 +84,24 @@ class Block(nn.Module):
         return x + gate2 * self.mlp(self.norm2(x) * (1 + scale2) + shift2)
 
     def _attend(self, x: Tensor, angles: Tensor) -> Tensor:
-        x = x.transpose(1, 2) if self.along_time else x
-        y = self.attention(x.flatten(0, 1), angles).unflatten(0, x.shape[:2])
-        return y.transpose(1, 2) if self.along_time else y
+        apart, together = ("b n p d", "(b p) n d") if self.along_time else ("b n p d", "(b n) p d")
+        batch, frames, places = x.shape[:3]
+        y = self.attention(rearrange(x, f"{apart} -> {together}"), angles)
+        return rearrange(y, f"{together} -> {apart}", b=batch, **({"p": places} if self.along_time else {"n": frames}))
 
 
 def tokens(latents: Tensor) -> Tensor:
     """(B, N, C, h, w) -> (B, N, P, C PATCH^2), edges repeated to full patches, row by row."""
-    h, w = latents.shape[-2:]
+    count, h, w = len(latents), *latents.shape[-2:]
     padded = F.pad(latents.flatten(0, 1), (0, -w % PATCH, 0, -h % PATCH), mode="replicate")
-    return F.pixel_unshuffle(padded, PATCH).flatten(2).transpose(1, 2).unflatten(0, latents.shape[:2])
+    patches = "(b n) c (rows y) (columns x) -> b n (rows columns) (c y x)"
+    return rearrange(padded, patches, b=count, y=PATCH, x=PATCH)
 
 
 def untokens(x: Tensor, height: int, width: int) -> Tensor:
     """The inverse of `tokens`: (B, N, P, C PATCH^2) -> (B, N, C, height, width)."""
-    rows = -(-height // PATCH)
-    grid = x.flatten(0, 1).transpose(1, 2).unflatten(-1, (rows, -1))
-    return F.pixel_shuffle(grid, PATCH)[..., :height, :width].unflatten(0, x.shape[:2])
+    patches = "b n (rows columns) (c y x) -> b n c (rows y) (columns x)"
+    return rearrange(x, patches, rows=-(-height // PATCH), y=PATCH, x=PATCH)[..., :height, :width]
 
 
 class KeyframeGenerator(nn.Module):

@@ -72,18 +72,7 @@ class Interpolator:
     ) -> Interpolator:
         """path: a weights file, None for the shipped one. device: None for the GPU where there is one. dtype: precision
         of the networks' convolutions, None for bfloat16 where the hardware is fast at it and float32 elsewhere."""
-        stored = weight_files.load(weight_files.shipped() if path is None else path)
-        unknown = [name for name in stored.states if name not in NETWORKS]
-        if unknown:
-            raise ValueError(
-                f"The weights hold an unknown network '{unknown[0]}'; update the package or choose another file."
-            )
-        networks = {}
-        for name in stored.states:
-            config, state = stored.network(name)
-            state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
-            networks[name] = weight_files.build(NETWORKS[name], config, state)
-        return cls(networks, device, dtype)
+        return cls(load_networks(weight_files.shipped() if path is None else path), device, dtype)
 
     def __call__(
         self,
@@ -169,13 +158,13 @@ class Interpolator:
         return self._stream(image0, image1, trajectory.to(self.device), times, progress, should_stop)
 
     def _stream(self, image0, image1, trajectory, times, progress, should_stop) -> Iterator[Tensor]:
-        ends = {0.0: image0[0].cpu(), 1.0: image1[0].cpu()}
+        ends = {0.0: image0[0].detach(), 1.0: image1[0].detach()}
         full0, full1 = (image.to(self.device, torch.float32) for image in (image0, image1))
         small0, small1 = self._small(image0), self._small(image1)
         for i, tau in enumerate(times):
             _stop(should_stop)
             if tau in ends:
-                frame = ends[tau]
+                frame = ends[tau].to("cpu", copy=True)
             else:
                 with torch.no_grad(), mixed(self.device, self.dtype):
                     frame = self.networks["synthesis"](full0, full1, small0, small1, trajectory.sample(tau))
@@ -194,6 +183,22 @@ class Interpolator:
         if keyframes == "generated" and "generator" not in self.networks:
             raise ValueError("These weights hold no keyframe generator; use keyframes='straight' or other weights.")
         return keyframes != "straight" and "generator" in self.networks
+
+
+def load_networks(path: str | Path) -> dict[str, nn.Module]:
+    """The networks of a weights file in float32, complete or not."""
+    stored = weight_files.load(path)
+    unknown = [name for name in stored.states if name not in NETWORKS]
+    if unknown:
+        raise ValueError(
+            f"The weights hold an unknown network '{unknown[0]}'; update the package or choose another file."
+        )
+    networks = {}
+    for name in stored.states:
+        config, state = stored.network(name)
+        state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+        networks[name] = weight_files.build(NETWORKS[name], config, state)
+    return networks
 
 
 def default_device() -> torch.device:

@@ -1,7 +1,9 @@
-"""`evaluate FOLDER --protocol gap7`: how close interpolated frames come to the true ones of a folder of clips."""
+"""`evaluate FOLDER --protocol gap7`: how close interpolated frames come to the true ones of a folder of clips; and
+`--protocol motion`: how close phi1 comes to exact flow."""
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from ..evaluation.report import contact_sheet, evaluate
 from . import add_model_arguments, load_interpolator, progress_bar
 
 KEYFRAMES = {"rdvfi": "auto", "straight": "straight"}  # methods of this package: how they get their keyframes
+MOTION = "motion"
 METHODS = (*KEYFRAMES, *BASELINES)
 
 
@@ -25,9 +28,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--protocol",
-        choices=tuple(PROTOCOLS),
+        choices=(*PROTOCOLS, MOTION),
         required=True,
-        help="gap7: frames i and i+8 give the seven between; gap24: frames i and i+24 give i+4, +8, +12, +16, +20",
+        help="gap7: frames i and i+8 give the seven between; gap24: frames i and i+24 give i+4, +8, +12, +16, +20; "
+        "motion: FOLDER holds photographs, and phi1 is measured on scenes rendered with those kept from training",
     )
     parser.add_argument(
         "--methods",
@@ -49,6 +53,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     if args.output is not None:
         _check_report_path(args.output)
+    if args.protocol == MOTION:
+        _run_motion(args)
+        return
     methods = _methods(args)
     with progress_bar("clips", unit="clip") as progress:
         report = evaluate(args.folder, PROTOCOLS[args.protocol], methods, progress)
@@ -56,6 +63,19 @@ def run(args: Namespace) -> None:
     if args.output is not None:
         args.output.write_text(report.to_json(), encoding="utf-8")
         contact_sheet(report, args.output.with_name(f"{args.output.stem}_sheet.png"))
+
+
+def _run_motion(args: Namespace) -> None:
+    from ..evaluation.motion import BASELINES as FLOWS
+    from ..evaluation.motion import endpoint_errors, held_out_pairs, network_flow, to_markdown
+
+    interpolator = load_interpolator(args)
+    networks = interpolator.networks
+    phi1 = network_flow(networks["motion"], networks["autoencoder"], interpolator.device)
+    errors = endpoint_errors(held_out_pairs(args.folder), {"phi1": phi1} | FLOWS)
+    print(to_markdown(errors), end="")
+    if args.output is not None:
+        args.output.write_text(json.dumps(errors, indent=1), encoding="utf-8")
 
 
 def methods_argument(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..autoencoder import Autoencoder
-from ..clips import list_clips
+from ..clips import ClipError, list_clips
 from ..conventions import MOTION_AREA
 from ..warp import resize
 from .engine import Losses, Run, Schedule
@@ -60,7 +61,11 @@ def train_autoencoder(
 def _pca_pictures(bank: Textures, clips: str | None) -> Tensor:  # (n, 3, 256, 256)
     pictures = [p.float() / 255 for p in bank.photographs if min(p.shape[-2:]) >= PCA_SIDE]
     for clip in list_clips(Path(clips)) if clips else []:
-        frame = torch.from_numpy(next(clip.read([PCA_FRAME]))).permute(2, 0, 1)[None].float() / 255
+        try:
+            frame = torch.from_numpy(next(clip.read([PCA_FRAME]))).permute(2, 0, 1)[None].float() / 255
+        except ClipError as error:
+            logging.getLogger(__name__).warning("%s is left out: %s", clip.name, error)
+            continue
         scale = (MOTION_AREA / (frame.shape[-2] * frame.shape[-1])) ** 0.5
         height, width = (max(PCA_SIDE, round(side * scale)) for side in frame.shape[-2:])
         pictures.append(resize(frame, height, width)[0])

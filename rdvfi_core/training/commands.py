@@ -15,7 +15,7 @@ from ..autoencoder import Autoencoder
 from ..commands import checked_device
 from ..fusion import IterativeFusion
 from ..motion import AdjacentMotion
-from ..pipeline import NETWORKS, default_device
+from ..pipeline import NETWORKS, default_device, load_networks
 from ..synthesis import Synthesis
 from .autoencoder import train_autoencoder
 from .fusion import train_fusion
@@ -40,7 +40,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("stage", choices=tuple(STAGES))
     parser.add_argument(
-        "--run", metavar="FOLDER", type=Path, required=True, help="run folder; goes on from its checkpoint"
+        # `run` itself is the function that carries the command out.
+        "--run",
+        dest="folder",
+        metavar="FOLDER",
+        type=Path,
+        required=True,
+        help="run folder; goes on from its checkpoint",
     )
     parser.add_argument(
         "--textures", metavar="FOLDER", help="photographs for rendered scenes (default: procedural ones only)"
@@ -74,15 +80,21 @@ def run(args: Namespace) -> None:
     if args.rate:
         settings["learning_rate"] = args.rate
     if args.batch:
+        if args.stage == "fusion":
+            raise ValueError("The stage fusion takes one sequence a step; leave --batch out.")
         settings["batch"] = args.batch
     if args.stage == "autoencoder":
-        settings["crop"] = settings["crop"][0]
-        trained = {"autoencoder": train_autoencoder(args.run, args.textures, clips=args.clips, **settings)}
-        write_weights(args.run / "weights.safetensors", trained)
+        height, width = settings["crop"]
+        if height != width:
+            given = f"{height}x{width}"
+            raise ValueError(f"The stage autoencoder takes square crops, not {given}; write {height}x{height}.")
+        settings["crop"] = height
+        trained = {"autoencoder": train_autoencoder(args.folder, args.textures, clips=args.clips, **settings)}
+        write_weights(args.folder / "weights.safetensors", trained)
         return
     networks = load_networks(args.weights or weight_files.shipped())
     trained = _train(args, settings, networks)
-    write_weights(args.run / "weights.safetensors", networks | trained)
+    write_weights(args.folder / "weights.safetensors", networks | trained)
 
 
 def _train(args: Namespace, settings: dict, networks: dict[str, nn.Module]) -> dict[str, nn.Module]:
@@ -95,27 +107,18 @@ def _train(args: Namespace, settings: dict, networks: dict[str, nn.Module]) -> d
 
     if args.stage == "motion":
         network = start("motion", AdjacentMotion)
-        return {"motion": train_motion(args.run, autoencoder, network, args.textures, **settings)}
+        return {"motion": train_motion(args.folder, autoencoder, network, args.textures, **settings)}
     if "motion" not in networks:
         raise ValueError("The weights hold no motion network; train that stage first.")
     motion = networks["motion"]
     if args.stage == "fusion":
         network = start("fusion", IterativeFusion)
-        return {"fusion": train_fusion(args.run, autoencoder, motion, network, args.textures, **settings)}
+        return {"fusion": train_fusion(args.folder, autoencoder, motion, network, args.textures, **settings)}
     motion, synthesis = train_rendering(
-        args.run, autoencoder, motion, start("synthesis", Synthesis), args.clips, args.textures,
+        args.folder, autoencoder, motion, start("synthesis", Synthesis), args.clips, args.textures,
         joint=args.stage == "joint", **settings,
     )  # fmt: skip
     return {"motion": motion, "synthesis": synthesis}
-
-
-def load_networks(path: Path) -> dict[str, nn.Module]:
-    """The networks of a weights file in float32, complete or not."""
-    stored = weight_files.load(path)
-    return {
-        name: weight_files.build(NETWORKS[name], config, {k: v.float() for k, v in stored.states[name].items()})
-        for name, config in stored.configs.items()
-    }
 
 
 def write_weights(path: Path, networks: dict[str, nn.Module], dtype: torch.dtype = torch.float16) -> None:

@@ -25,13 +25,14 @@ class Schedule:
     floor: float = 0.02  # of the learning rate, at the end
     clip: float = 1.0
     average: float = 0.998  # decay of the averaged weights that are shipped
-    save_every: int = 500
+    save_every: int = 250
 
     def rate(self, step: int) -> float:
-        """Linear warm-up, then a cosine to the floor."""
-        if step < self.warmup:
-            return self.learning_rate * (step + 1) / self.warmup
-        turn = (step - self.warmup) / max(1, self.steps - self.warmup)
+        """Linear warm-up, a tenth of the steps at most, then a cosine to the floor."""
+        warmup = min(self.warmup, self.steps // 10)
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        turn = (step - warmup) / max(1, self.steps - warmup)
         return self.learning_rate * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * min(1.0, turn))) / 2)
 
 
@@ -70,14 +71,11 @@ class Run:
             for group in self.optimizer.param_groups:
                 group["lr"] = schedule.rate(self.step)
             terms = losses(batch, self.step)
-            if not torch.isfinite(terms["loss"]):
-                raise FloatingPointError(
-                    f"The loss is {terms['loss'].item()} at step {self.step}; "
-                    f"the last good checkpoint is in {self.folder}."
-                )
+            self._check(terms["loss"], "loss")
             self.optimizer.zero_grad(set_to_none=True)
             terms["loss"].backward()
-            nn.utils.clip_grad_norm_(self.parameters, schedule.clip)
+            norm = nn.utils.clip_grad_norm_(self.parameters, schedule.clip)
+            self._check(norm, "gradient's norm")
             self.optimizer.step()
             self._average()
             self.step += 1
@@ -110,6 +108,12 @@ class Run:
         os.replace(partial, self.folder / "checkpoint.pt")
         _write(self.folder / "curves.json", json.dumps(self.curves, indent=1))
         _plot(self.curves, self.folder / "curves.png")
+
+    def _check(self, value: Tensor, name: str) -> None:
+        if not torch.isfinite(value):
+            raise FloatingPointError(
+                f"The {name} is {value.item()} at step {self.step}; the last good checkpoint is in {self.folder}."
+            )
 
     def _average(self) -> None:
         decay = min(self.schedule.average, (1 + self.step) / (10 + self.step))

@@ -48,6 +48,8 @@ class RenderedPairs(IterableDataset):
         self.textures, self.seed, self.batch, self.crop = textures, seed, batch, crop
         self.device, self.first_step, self.reuse, self.largest = device, first_step, reuse, largest
         self.per_block = self.SCENES * 6 * reuse // batch
+        if not self.per_block:
+            raise ValueError(f"A batch of {batch} pairs is too large; take at most {self.SCENES * 6 * reuse}.")
 
     def __iter__(self) -> Iterator[PairBatch]:
         worker = torch.utils.data.get_worker_info()

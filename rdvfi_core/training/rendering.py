@@ -5,6 +5,7 @@ rendered pairs as a second term, so that what helps the frame does not spoil the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,10 +20,11 @@ from ..synthesis import Synthesis
 from .engine import Losses, Run, Schedule
 from .motion import both_directions, motion_losses
 from .pairs import RenderedPairs, pair_stream
-from .windows import TripletBatch, Triplets, triplet_stream
+from .windows import WindowBatch, Windows, window_stream
 
 MOTION_WEIGHT = 0.01  # of phi1's own loss in joint training; it is measured in pixels, the rendering loss in intensity
-ITERATIONS = 4
+MOTION_EVERY = 2  # steps of joint training for one step of phi1's own loss
+ITERATIONS = 6  # of phi1; fewer than in use, for speed
 
 
 def train_rendering(
@@ -52,23 +54,27 @@ def train_rendering(
     run = Run(folder, networks, Schedule(steps, learning_rate), config)
 
     def batches(first_step: int):
-        triplets = triplet_stream(Triplets(clips, textures, seed, batch, crop, first_step), workers)
+        windows = window_stream(Windows(clips, textures, seed, batch, crop, first_step), workers)
         if not joint:
-            return ((triplet, None) for triplet in triplets)
-        pairs = pair_stream(RenderedPairs(textures, seed, batch, (128, 192), device, first_step, largest=140.0))
-        return zip(triplets, pairs, strict=False)
+            return ((window, None) for window in windows)
+        own = -(-first_step // MOTION_EVERY)
+        pairs = pair_stream(RenderedPairs(textures, seed, batch, crop, device, own, largest=140.0))
+        return (
+            (window, next(pairs) if step % MOTION_EVERY == 0 else None)
+            for step, window in enumerate(windows, first_step)
+        )
 
     def losses(data: tuple, step: int) -> Losses:
-        triplet, pairs = data
+        window, pairs = data
         with mixed(device):
-            terms = rendering_losses(autoencoder, motion, synthesis, _to(triplet, device), joint)
+            terms = rendering_losses(autoencoder, motion, synthesis, _to(window, device), joint)
             if pairs is not None:
                 images = torch.cat((pairs.first, pairs.second))
                 found = both_directions(motion, autoencoder.encode(images), ITERATIONS)
         if pairs is not None:
             flow = torch.cat((pairs.forward, pairs.backward))
             own = motion_losses(found, flow, torch.cat((pairs.seen_forward, pairs.seen_backward)))
-            terms |= {"loss": terms["loss"] + MOTION_WEIGHT * own["loss"], "epe": own["epe"]}
+            terms["loss"] = terms["loss"] + MOTION_WEIGHT * own["loss"]
         return terms
 
     run.train(batches, losses)
@@ -76,13 +82,18 @@ def train_rendering(
 
 
 def rendering_losses(
-    autoencoder: Autoencoder, motion: AdjacentMotion, synthesis: Synthesis, triplet: TripletBatch, joint: bool
+    autoencoder: Autoencoder, motion: AdjacentMotion, synthesis: Synthesis, window: WindowBatch, joint: bool
 ) -> Losses:
+    """The mean over the window's targets; the motion is fitted once."""
     with torch.set_grad_enabled(joint):
-        trajectory = fit_straight(motion, autoencoder, triplet.small_first, triplet.small_second)
-        flows = trajectory.sample(triplet.tau)
-    frame = synthesis(triplet.first, triplet.second, triplet.small_first, triplet.small_second, flows)
-    return reconstruction_losses(frame, triplet.target)
+        trajectory = fit_straight(motion, autoencoder, window.small_first, window.small_second, ITERATIONS)
+    terms = []
+    for tau, target in zip(window.times, window.targets, strict=True):
+        with torch.set_grad_enabled(joint):
+            flows = trajectory.sample(tau)
+        frame = synthesis(window.first, window.second, window.small_first, window.small_second, flows)
+        terms.append(reconstruction_losses(frame, target))
+    return {name: torch.stack([t[name] for t in terms]).mean() for name in terms[0]}
 
 
 def reconstruction_losses(frame: Tensor, target: Tensor) -> Losses:
@@ -102,6 +113,6 @@ def _gradient_error(difference: Tensor) -> Tensor:
     return across.abs().mean() + down.abs().mean()
 
 
-def _to(triplet: TripletBatch, device: torch.device) -> TripletBatch:
-    moved = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(triplet).items()}
-    return TripletBatch(**moved)
+def _to(window: WindowBatch, device: torch.device) -> WindowBatch:
+    images = {k: v.to(device) for k, v in vars(window).items() if isinstance(v, Tensor)}
+    return replace(window, targets=tuple(t.to(device) for t in window.targets), **images)

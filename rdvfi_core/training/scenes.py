@@ -175,7 +175,7 @@ def draw_scenes(
     depth = uniform(0.1, 1.0, 1).expand(-1, -1, 2) + uniform(-0.4, 0.4, 2) * sometimes(0.15)[..., None]
     camera = torch.cat(
         (
-            torch.randn(batch, 2, generator=generator) * longest * torch.rand(batch, 1, generator=generator) ** 2 * 0.5,
+            torch.randn(batch, 2, generator=generator) * longest * torch.rand(batch, 1, generator=generator) * 0.5,
             torch.randn(batch, 2, generator=generator) * 0.06,
         ),
         1,
@@ -211,7 +211,7 @@ def _calm_background(fields: dict[str, Tensor], span: float, window: Tensor, gen
     fields["turn"][:, 0] *= 0.1
     fields["throw"][:, 0] = 0
     fields["depth"][:, 0] = -1
-    fields["parallax"][:, 0] = 0.3
+    fields["parallax"][:, 0] = torch.empty(len(fields["radius"])).uniform_(0.3, 1.0, generator=generator)
     fields["swing"][:, 0] *= 0.5
 
 

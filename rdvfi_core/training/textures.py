@@ -26,6 +26,8 @@ class Textures:
             if not files:
                 raise ValueError(f"The texture folder {folder} holds no jpg, png or webp pictures; name one that does.")
             chosen = [p for i, p in enumerate(files) if (i % 5 == 4) == held_out]
+            if not chosen:
+                raise ValueError(f"The texture folder {folder} holds {len(files)} pictures; testing needs at least 5.")
             self.photographs = [_load(p).to(self.device) for p in chosen]
 
     def draw(self, count: int, size: int, generator: torch.Generator) -> Tensor:  # (count, 3, size, size) in [0, 1]
