@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = build_parser(argv[0] if argv else None).parse_args(argv)
         args.run(args)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return BAD_INPUT
     except (KeyboardInterrupt, Interrupted):

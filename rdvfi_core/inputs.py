@@ -28,6 +28,16 @@ def check_pair(image0: Tensor, image1: Tensor) -> tuple[Tensor, Tensor]:
     return image0, image1
 
 
+def check_frames(frames: Tensor, count: int) -> Tensor:
+    """(count, 3, H, W), float, RGB in [0, 1], of any size from 64 px up."""
+    if not isinstance(frames, Tensor) or frames.ndim != 4 or len(frames) != count:
+        shape = tuple(frames.shape) if isinstance(frames, Tensor) else type(frames).__name__
+        raise ValueError(f"frames is {shape}; for {count} times give ({count}, 3, H, W).")
+    for i, frame in enumerate(frames):
+        _check_image(frame, f"frames[{i}]")
+    return frames
+
+
 def check_times(times: Iterable[Real | Tensor]) -> list[float]:
     """Times in [0, 1] in the order given: ints, floats, Fractions, NumPy and torch scalars."""
     try:

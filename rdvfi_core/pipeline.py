@@ -16,8 +16,8 @@ from .errors import Interrupted
 from .fitting import fit_keyframes, fit_straight
 from .fusion import IterativeFusion
 from .generator import KeyframeGenerator
-from .inputs import check_pair, check_times
-from .keyframes import generate, straight_keyframes
+from .inputs import check_frames, check_pair, check_times
+from .keyframes import from_frames, generate, straight_keyframes
 from .motion import AdjacentMotion
 from .precision import mixed
 from .synthesis import Synthesis
@@ -120,6 +120,37 @@ class Interpolator:
                 motion, self.networks["fusion"], autoencoder, small0, small1, found, progress, should_stop
             )
 
+    @torch.no_grad()
+    def fit_frames(
+        self,
+        image0: Tensor,
+        image1: Tensor,
+        frames: Tensor,  # (N, 3, H', W') float, RGB in [0, 1], of any size and the images' aspect
+        times: Iterable[float],  # (N,) strictly increasing
+        progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Trajectory:
+        """Phase 1 through keyframes that exist already, such as frames of a generated video: motion is chained along
+        them by phi1 and phi2, so paths may be curved. Only the images' own pixels are warped later."""
+        image0, image1 = check_pair(image0, image1)
+        times = check_times(times)
+        frames = check_frames(frames, len(times))
+        small0, small1 = self._small(image0), self._small(image1)
+        small = resize(frames.to(self.device, torch.float32), *small0.shape[-2:])
+        autoencoder = self.networks["autoencoder"]
+        with mixed(self.device, self.dtype):
+            keyframes = from_frames(autoencoder, small[None], times)
+            return fit_keyframes(
+                self.networks["motion"],
+                self.networks["fusion"],
+                autoencoder,
+                small0,
+                small1,
+                keyframes,
+                progress,
+                should_stop,
+            )
+
     def render(
         self,
         image0: Tensor,
@@ -149,6 +180,8 @@ class Interpolator:
         """Phase 2, one frame after the other in the order of `times`; memory does not grow with their number."""
         image0, image1 = check_pair(image0, image1)
         times = check_times(times)
+        if len(trajectory.to0) != 1:
+            raise ValueError(f"The trajectory holds {len(trajectory.to0)} pairs; render them one at a time.")
         expected, given = motion_size(*image0.shape[-2:]), tuple(trajectory.to0.shape[-2:])
         if expected != given:
             raise ValueError(

@@ -144,8 +144,8 @@ def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 
 
 def _prior(flows: FlowPair) -> Tensor:  # (B, 3, h, w) logits
     """Nearness in time and visibility decide between the warps; the cross-fade starts at a few percent."""
-    near0 = ((1 - flows.tau) * (flows.visible0 + 0.01)).log()
-    near1 = (flows.tau * (flows.visible1 + 0.01)).log()
+    near0 = (max(1 - flows.tau, 1e-6) * (flows.visible0 + 0.01)).log()
+    near1 = (max(flows.tau, 1e-6) * (flows.visible1 + 0.01)).log()
     return torch.cat((near0, near1, torch.full_like(near0, -4.0)), 1)
 
 

@@ -16,7 +16,7 @@ from statistics import median
 
 import torch
 
-from ..conventions import SMALLEST_SIDE
+from ..conventions import KEYFRAMES, SMALLEST_SIDE, uniform_times
 from ..warp import resize
 from . import add_model_arguments, checked_device, load_interpolator
 from .demo import sample_scene
@@ -33,7 +33,8 @@ class Measurement:
 
     width: int
     height: int
-    pair_seconds: float  # phase 1
+    pair_seconds: float  # phase 1 from the two images
+    chain_seconds: float  # phase 1 through keyframes: phi1 between neighbours, phi2 along the chains
     frame_seconds: dict[int, float]  # number of frames -> seconds per frame of phase 2
     peak_mib: dict[int, float | None]  # number of frames -> peak so far, fewer frames first; None where unknown
 
@@ -76,17 +77,27 @@ def measure(args: Namespace, width: int, height: int, counts: list[int]) -> Meas
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
+    times = uniform_times()
+    keyframes = torch.cat([scene.render(tau).image for tau in times])
+
+    def chain() -> None:
+        interpolator.fit_frames(image0, image1, keyframes, times)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
     def stream(count: int) -> None:
         for _ in interpolator.stream(image0, image1, trajectory, [(i + 1) / (count + 1) for i in range(count)]):
             pass  # a frame that has arrived on the CPU is a frame that is done
 
     pair_seconds = median(seconds(fit) for _ in range(REPEATS))
+    chain()
+    chain_seconds = median(seconds(chain) for _ in range(REPEATS))
     stream(1)
     frame_seconds, peaks = {}, {}
     for count in counts:
         frame_seconds[count] = median(seconds(lambda count=count: stream(count)) for _ in range(REPEATS)) / count
         peaks[count] = peak_mib(device)
-    return Measurement(width, height, pair_seconds, frame_seconds, peaks)
+    return Measurement(width, height, pair_seconds, chain_seconds, frame_seconds, peaks)
 
 
 def seconds(work: Callable[[], None]) -> float:
@@ -123,12 +134,12 @@ def processor() -> str:
 
 
 def to_markdown(measurements: list[Measurement], counts: list[int], machine: str) -> str:
-    head = ["size", "phase 1, s per pair"]
+    head = ["size", "phase 1, s per pair", f"phase 1 through {KEYFRAMES} keyframes, s per pair"]
     head += [f"phase 2, ms per frame of {count}" for count in counts]
     head += [f"peak MiB, {count} frames" for count in counts]
     lines = [machine, "", f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
     for m in measurements:
-        row = [f"{m.width}x{m.height}", f"{m.pair_seconds:.2f}"]
+        row = [f"{m.width}x{m.height}", f"{m.pair_seconds:.2f}", f"{m.chain_seconds:.2f}"]
         row += [f"{m.frame_seconds[count] * 1000:.0f}" for count in counts]
         row += ["unknown" if m.peak_mib[count] is None else f"{m.peak_mib[count]:.0f}" for count in counts]
         lines.append(f"| {' | '.join(row)} |")

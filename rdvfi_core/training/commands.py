@@ -1,6 +1,6 @@
-"""`train STAGE`: one stage of training. Each stage reads a weights file, trains its networks in a run folder, and
-writes RUN/weights.safetensors: the same file with the trained networks in place of the old ones. Stages chain through
-it."""
+"""`train STAGE`: one stage of training. A stage reads a weights file, trains its networks in a run folder, and writes
+RUN/weights.safetensors: the same set with the trained networks in place of the old ones. The first stage, the
+autoencoder, starts from nothing and writes itself alone."""
 
 from __future__ import annotations
 
@@ -93,6 +93,7 @@ def run(args: Namespace) -> None:
         write_weights(args.folder / "weights.safetensors", trained)
         return
     networks = load_networks(args.weights or weight_files.shipped())
+    _check_sizes(networks)
     trained = _train(args, settings, networks)
     write_weights(args.folder / "weights.safetensors", networks | trained)
 
@@ -121,12 +122,16 @@ def _train(args: Namespace, settings: dict, networks: dict[str, nn.Module]) -> d
     return {"motion": motion, "synthesis": synthesis}
 
 
+def _check_sizes(networks: dict[str, nn.Module]) -> None:
+    for name, network in networks.items():
+        with torch.device("meta"):
+            default = sum(p.numel() for p in NETWORKS[name]().parameters())
+        if default != sum(p.numel() for p in network.parameters()):
+            raise ValueError(f"The network {name} is not of its default size; this command trains default sizes only.")
+
+
 def write_weights(path: Path, networks: dict[str, nn.Module], dtype: torch.dtype = torch.float16) -> None:
     """One file of all networks; configs are empty because every network is of its default size."""
-    for name, network in networks.items():
-        default = sum(p.numel() for p in NETWORKS[name]().parameters())
-        if default != sum(p.numel() for p in network.parameters()):
-            raise ValueError(f"The network {name} is not of its default size and cannot be stored by this command.")
     autoencoder = networks.get("autoencoder", Autoencoder())
     extra = {"latent_space": autoencoder.space().name, "licence": LICENCE}
     weight_files.save(path, networks, {name: {} for name in networks}, extra, dtype)

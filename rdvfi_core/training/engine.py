@@ -38,7 +38,8 @@ class Schedule:
 
 class Run:
     """A run folder: `checkpoint.pt`, `curves.json`, `curves.png`, `config.json`. Training goes on from the checkpoint
-    that is there; a folder that belongs to another configuration is refused."""
+    that is there; a folder that belongs to another configuration is refused. The schedule alone may change, to train
+    for longer."""
 
     def __init__(self, folder: Path | str, networks: dict[str, nn.Module], schedule: Schedule, config: dict):
         self.folder, self.networks, self.schedule = Path(folder), networks, schedule
@@ -46,21 +47,20 @@ class Run:
         self.optimizer = torch.optim.AdamW(self.parameters, lr=schedule.learning_rate, weight_decay=1e-4)
         self.averaged = {name: copy.deepcopy(n).eval().requires_grad_(False) for name, n in networks.items()}
         self.step, self.curves = 0, []
-        self.config = config | {"schedule": asdict(schedule)}
+        self.config = json.dumps(config, indent=1, default=str)
         self.folder.mkdir(parents=True, exist_ok=True)
         if (self.folder / "checkpoint.pt").exists():
             self._resume()
         else:
-            _write(self.folder / "config.json", json.dumps(self.config, indent=1, default=str))
+            schedule_text = json.dumps(asdict(schedule))
+            _write(self.folder / "config.json", f'{{"schedule": {schedule_text},\n"run": {self.config}}}\n')
 
     def train(
         self,
         batches: Callable[[int], Iterable],
         losses: Callable[[object, int], Losses],
-        evaluate: Callable[[dict[str, nn.Module]], dict[str, float]] | None = None,
     ) -> None:
-        """batches(first_step) yields one batch a step; losses(batch, step) is differentiated. `evaluate` gets the
-        averaged networks whenever a checkpoint is written, and its figures join the curves."""
+        """batches(first_step) yields one batch a step; losses(batch, step) is differentiated."""
         from tqdm import tqdm
 
         schedule, sums, since, started = self.schedule, {}, 0, time.time()
@@ -86,8 +86,6 @@ class Run:
             if self.step % schedule.save_every == 0 or self.step == schedule.steps:
                 row = {"step": self.step, "seconds": round(time.time() - started, 1)}
                 row |= {name: total / since for name, total in sums.items()}
-                if evaluate is not None:
-                    row |= evaluate(self.averaged)
                 self.curves.append(row)
                 bar.write(" ".join(f"{k}={v:.4g}" for k, v in row.items()))
                 self.save()
@@ -97,6 +95,7 @@ class Run:
     def save(self) -> None:
         state = {
             "step": self.step,
+            "config": self.config,
             "curves": self.curves,
             "networks": {name: n.state_dict() for name, n in self.networks.items()},
             "averaged": {name: n.state_dict() for name, n in self.averaged.items()},
@@ -112,7 +111,8 @@ class Run:
     def _check(self, value: Tensor, name: str) -> None:
         if not torch.isfinite(value):
             raise FloatingPointError(
-                f"The {name} is {value.item()} at step {self.step}; the last good checkpoint is in {self.folder}."
+                f"The {name} is {value.item()} at step {self.step}; a checkpoint of an earlier step, if one was "
+                f"reached, is in {self.folder}: start again from it with a lower --rate."
             )
 
     def _average(self) -> None:
@@ -124,6 +124,8 @@ class Run:
     def _resume(self) -> None:
         state = torch.load(self.folder / "checkpoint.pt", map_location="cpu", weights_only=True)
         try:
+            if state["config"] != self.config:
+                raise ValueError("other settings")
             for name, network in self.networks.items():
                 network.load_state_dict(state["networks"][name])
                 self.averaged[name].load_state_dict(state["averaged"][name])

@@ -70,7 +70,7 @@ def both_directions(network: nn.Module, latents: Tensor, iterations: int) -> Mot
 def motion_losses(motion: Motion, flow: Tensor, seen: Tensor) -> Losses:
     """flow (B, 2, H, W) px and seen (B, 1, H, W) are exact. "epe" is reported on visible pixels, in px."""
     weight = HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * seen
-    total, scale = 0.0, 1.0
+    total = 0.0
     for i, step in enumerate(reversed(motion.steps)):
         factor = flow.shape[-1] // step.shape[-1]
         centre = factor // 2

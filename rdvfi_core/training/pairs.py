@@ -52,16 +52,11 @@ class RenderedPairs(IterableDataset):
             raise ValueError(f"A batch of {batch} pairs is too large; take at most {self.SCENES * 6 * reuse}.")
 
     def __iter__(self) -> Iterator[PairBatch]:
-        worker = torch.utils.data.get_worker_info()
-        own, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         bank = Textures(self.textures, device=self.device)
-        step = self.first_step
-        block, skip = divmod(step, self.per_block)
-        # Worker w takes blocks w, w + workers, ... counted from the first block of this stream.
-        block += own
+        block, skip = divmod(self.first_step, self.per_block)
         while True:
-            yield from self._block(bank, block)[skip if block == step // self.per_block else 0 :]
-            block += workers
+            yield from self._block(bank, block)[skip:]
+            block, skip = block + 1, 0
 
     def _block(self, bank: Textures, block: int) -> list[PairBatch]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + block)

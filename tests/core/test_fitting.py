@@ -1,0 +1,184 @@
+"""Phase 1 with stand-ins whose motion is known, and with small random networks."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rdvfi_core.autoencoder import Autoencoder
+from rdvfi_core.errors import Interrupted
+from rdvfi_core.fitting import (
+    ADJACENT_ITERATIONS,
+    HIDDEN_IMPORTANCE,
+    STRAIGHT_ITERATIONS,
+    fit_keyframes,
+    fit_straight,
+)
+from rdvfi_core.fusion import IterativeFusion
+from rdvfi_core.keyframes import Keyframes
+from rdvfi_core.motion import AdjacentMotion, Motion
+
+SPEED = torch.tensor((20.0, -8.0)).view(1, 2, 1, 1)  # px of the motion grid over the whole interval
+
+
+class Clock:
+    """An autoencoder whose pictures and latents show nothing but the time: an even grey of that brightness."""
+
+    def encode(self, image):
+        return F.avg_pool2d(image, 8)
+
+    def decode(self, latents):
+        return F.interpolate(latents, scale_factor=8.0)
+
+
+class Steady:
+    """phi1 of a world that moves evenly by SPEED and in which everything is seen with visibility `seen`."""
+
+    def __init__(self, seen: float = 1.0):
+        self.logit, self.iterations = torch.tensor(seen).logit(1e-6), []
+
+    def encode(self, latents):
+        return latents
+
+    def __call__(self, a, b, iterations):
+        self.iterations.append(iterations)
+        flow = F.interpolate((b - a)[:, :1], scale_factor=8.0) * SPEED
+        return Motion(flow, self.logit.expand_as(flow[:, :1]))
+
+
+def composition(knot, end, base):
+    return Motion(base, torch.full_like(base[:, :1], 9.0))
+
+
+def moment(tau: float, batch: int = 1) -> torch.Tensor:
+    return torch.full((batch, 3, 64, 96), tau)
+
+
+def keyframes(*times: float, batch: int = 1) -> Keyframes:
+    return Keyframes(torch.stack([F.avg_pool2d(moment(t, batch), 8) for t in times], 1), times, "rdvfi")
+
+
+def level(features: torch.Tensor) -> list[float]:
+    """The time that each of a batch shows."""
+    return [round(time, 3) for time in features.mean((1, 2, 3)).tolist()]
+
+
+def everywhere(vector: torch.Tensor) -> torch.Tensor:  # (1, 2, 1, 1) -> (1, 2, 64, 96)
+    return vector.expand(1, 2, 64, 96)
+
+
+def test_straight_motion_has_two_knots():
+    found = fit_straight(Steady(seen=0.75), Clock(), moment(0.0, 2), moment(1.0, 2))
+    assert found.times == (0.0, 1.0) and found.to0.shape == (2, 2, 2, 64, 96)
+    torch.testing.assert_close(found.to1[:, 0], SPEED.expand(2, 2, 64, 96))
+    torch.testing.assert_close(found.to0[:, 1], -SPEED.expand(2, 2, 64, 96))
+    assert torch.equal(found.colour[:, 0], moment(0.0, 2)) and torch.equal(found.colour[:, 1], moment(1.0, 2))
+    torch.testing.assert_close(found.visible1[:, 0], torch.full((2, 1, 64, 96), 0.75))
+    torch.testing.assert_close(found.importance, torch.full((2, 2, 1, 64, 96), -0.25 * HIDDEN_IMPORTANCE))
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_every_knot_knows_its_way_to_both_ends_and_to_its_neighbours(direct):
+    times = (0.25, 0.5, 0.875)
+    fusion = None if direct else composition
+    found = fit_keyframes(Steady(), fusion, Clock(), moment(0.0), moment(1.0), keyframes(*times), direct=direct)
+    assert found.times == (0.0, *times, 1.0)
+    for k, time in enumerate(found.times):
+        torch.testing.assert_close(found.to0[:, k], everywhere(-time * SPEED))
+        torch.testing.assert_close(found.to1[:, k], everywhere((1 - time) * SPEED))
+        assert torch.equal(found.colour[:, k], moment(time))
+        if k > 0:
+            torch.testing.assert_close(found.previous[:, k], everywhere((found.times[k - 1] - time) * SPEED))
+        if k < 4:
+            torch.testing.assert_close(found.next[:, k], everywhere((found.times[k + 1] - time) * SPEED))
+
+
+def test_the_chain_asks_phi1_for_neighbours_only_and_direct_mode_for_the_ends_too():
+    chained, direct = Steady(), Steady()
+    fit_keyframes(chained, composition, Clock(), moment(0.0), moment(1.0), keyframes(0.3, 0.6))
+    fit_keyframes(direct, None, Clock(), moment(0.0), moment(1.0), keyframes(0.3, 0.6), direct=True)
+    assert chained.iterations == 3 * [ADJACENT_ITERATIONS]
+    assert direct.iterations == 3 * [ADJACENT_ITERATIONS] + 3 * [STRAIGHT_ITERATIONS]
+
+
+def test_phi2_gets_the_composition_along_the_chain_with_the_right_end():
+    asked = []
+
+    def fusion(knot, end, base):
+        asked.extend(zip(level(knot), level(end), base.mean((2, 3)), strict=True))
+        return Motion(base, base[:, :1])
+
+    fit_keyframes(Steady(), fusion, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
+    assert {(knot, end) for knot, end, _ in asked} == {(0.25, 0), (0.5, 0), (1, 0), (0.5, 1), (0.25, 1), (0, 1)}
+    for knot, end, base in asked:
+        torch.testing.assert_close(base, (end - knot) * SPEED.flatten())
+
+
+def test_pairs_of_a_batch_keep_apart():
+    """The second pair's world moves at half the speed."""
+    image0, image1 = moment(0.0, 2), moment(1.0, 2)
+    given = keyframes(0.25, 0.5, batch=2)
+    image1[1] *= 0.5
+    given.latents[1] *= 0.5
+    found = fit_keyframes(Steady(), composition, Clock(), image0, image1, given)
+    alone = fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
+    for name in ("to0", "to1", "previous", "next", "colour"):
+        torch.testing.assert_close(getattr(found, name)[0], getattr(alone, name)[0])
+        torch.testing.assert_close(getattr(found, name)[1], 0.5 * getattr(alone, name)[0])
+
+
+def test_keyframes_at_the_ends_give_way_to_the_inputs():
+    wrong = Keyframes(torch.full((1, 3, 3, 8, 12), 0.5), (0.0, 0.5, 1.0), "rdvfi")
+    found = fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), wrong)
+    assert found.times == (0.0, 0.5, 1.0)
+    assert torch.equal(found.colour[:, 0], moment(0.0)) and torch.equal(found.colour[:, 2], moment(1.0))
+    torch.testing.assert_close(found.to1[:, 0], everywhere(SPEED))
+    none_between = fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.0, 1.0))
+    assert none_between.times == (0.0, 1.0)
+
+
+def test_importance_falls_where_a_neighbour_does_not_show_the_knot():
+    class OneWay(Steady):
+        def __call__(self, a, b, iterations):
+            found = super().__call__(a, b, iterations)
+            forward = torch.tensor(level(a)) < torch.tensor(level(b))  # that way everything vanishes
+            return Motion(found.flow, torch.where(forward.view(-1, 1, 1, 1), -40.0, 40.0).expand_as(found.visibility))
+
+    found = fit_keyframes(OneWay(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.5))
+    of_knots = found.importance.amax((0, 2, 3, 4)).tolist()
+    assert of_knots == pytest.approx([-HIDDEN_IMPORTANCE, -HIDDEN_IMPORTANCE, 0.0])
+
+
+@pytest.fixture(scope="module")
+def networks() -> tuple[AdjacentMotion, IterativeFusion, Autoencoder]:
+    torch.manual_seed(0)
+    made = AdjacentMotion(6, 8, 16, 12), IterativeFusion(8, 12), Autoencoder(6, 8)
+    return tuple(network.eval().requires_grad_(False) for network in made)
+
+
+def test_networks_give_a_trajectory_that_can_be_sampled(networks):
+    generator = torch.Generator().manual_seed(1)
+    image0, image1 = (torch.rand(2, 3, 64, 96, generator=generator) for _ in range(2))
+    found = fit_keyframes(
+        *networks, image0, image1, Keyframes(torch.randn(2, 3, 6, 8, 12, generator=generator), (0.2, 0.5, 0.9), "rdvfi")
+    )
+    assert found.times == (0.0, 0.2, 0.5, 0.9, 1.0) and found.to0.shape == (2, 5, 2, 64, 96)
+    assert not found.to0[:, 0].any() and not found.to1[:, 4].any()
+    assert (found.visible0[:, 0] == 1).all() and (found.visible1[:, 4] == 1).all()
+    assert torch.equal(found.colour[:, 0], image0) and torch.equal(found.colour[:, 4], image1)
+    pair = found.sample(0.3)
+    assert all(t.isfinite().all() for t in (pair.to0, pair.to1, pair.colour, pair.coverage))
+
+
+def test_progress_reaches_its_total_one_by_one_and_a_wish_to_stop_is_heard(networks):
+    told = []
+    given = Keyframes(torch.zeros(1, 2, 6, 8, 12), (0.3, 0.6), "rdvfi")
+    fit_keyframes(*networks, moment(0.2), moment(0.4), given, progress=lambda *done: told.append(done))
+    total = told[-1][1]
+    assert told == [(i, total) for i in range(1, total + 1)]
+    told.clear()
+    with pytest.raises(Interrupted):
+        fit_keyframes(
+            *networks, moment(0.2), moment(0.4), given,
+            progress=lambda *done: told.append(done), should_stop=lambda: len(told) == 3,
+        )  # fmt: skip
+    assert len(told) == 3

@@ -1,0 +1,118 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rdvfi_core.precision import mixed
+from rdvfi_core.synthesis import Synthesis
+from rdvfi_core.trajectory import FlowPair
+from rdvfi_core.warp import backward_warp, resize, resize_flow
+
+CROSS_FADE = torch.tensor(-4.0).exp()  # weight of the plain cross-fade beside the two warps, before training
+HARDLY = 0.01  # weight that is left to a warp whose input does not show the pixel
+
+
+def network(seed: int = 0) -> Synthesis:
+    torch.manual_seed(seed)
+    return Synthesis(width=16, detail=8).eval().requires_grad_(False)
+
+
+def picture(height: int, width: int, seed: int) -> torch.Tensor:
+    coarse = torch.rand(1, 3, 9, 9, generator=torch.Generator().manual_seed(seed))
+    return F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True).clamp(0, 1)
+
+
+def flows(height: int = 64, width: int = 96, tau: float = 0.3, seed: int = 5) -> FlowPair:
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(channels: int) -> torch.Tensor:
+        coarse = torch.rand(1, channels, 5, 6, generator=generator)
+        return F.interpolate(coarse, (height, width), mode="bilinear", align_corners=True)
+
+    return FlowPair(tau, 12 * noise(2) - 6, 12 * noise(2) - 6, noise(1), noise(1), noise(1), noise(3))
+
+
+def pair(height: int, width: int, h: int = 64, w: int = 96) -> tuple[torch.Tensor, ...]:
+    """Two pictures and their small copies."""
+    images = picture(height, width, 1), picture(height, width, 2)
+    return *images, *(resize(image, h, w) for image in images)
+
+
+@pytest.mark.parametrize("tau", [0.3, 0.5, 0.9])
+def test_untrained_it_is_the_mean_of_the_warps_weighted_by_time_and_visibility(tau):
+    image0, image1, *_ = pair(64, 96)
+    given = flows(tau=tau)
+    found = network()(image0, image1, image0, image1, given)
+    weight0, weight1 = (1 - tau) * (given.visible0 + HARDLY), tau * (given.visible1 + HARDLY)
+    fade = (1 - tau) * image0 + tau * image1
+    warped0, warped1 = backward_warp(image0, given.to0), backward_warp(image1, given.to1)
+    expected = (weight0 * warped0 + weight1 * warped1 + CROSS_FADE * fade) / (weight0 + weight1 + CROSS_FADE)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(128, 192), (97, 131), (67, 65), (33, 50), (200, 64)])
+def test_any_size(height, width):
+    """The flows are carried to the images' size; even visibility makes the weights the same everywhere."""
+    image0, image1, small0, small1 = pair(height, width)
+    given = flows()
+    even = torch.ones_like(given.visible0)
+    given = FlowPair(0.3, given.to0, given.to1, even, even, even, given.colour)
+    found = network()(image0, image1, small0, small1, given)
+    assert found.shape == image0.shape
+    warps = (backward_warp(i, resize_flow(f, height, width)) for i, f in ((image0, given.to0), (image1, given.to1)))
+    candidates = (*warps, torch.lerp(image0, image1, 0.3))
+    shares = torch.tensor((0.7 * (1 + HARDLY), 0.3 * (1 + HARDLY), CROSS_FADE))
+    expected = sum(s * c for s, c in zip(shares / shares.sum(), candidates, strict=True))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_what_one_input_hides_is_taken_from_the_other():
+    image0, image1, *_ = pair(64, 96)
+    still, no, yes = torch.zeros(1, 2, 64, 96), torch.zeros(1, 1, 64, 96), torch.ones(1, 1, 64, 96)
+    given = FlowPair(0.5, still, still, no, yes, yes, image0)
+    found = network()(image0, image1, image0, image1, given)
+    assert (found - image1).abs().mean() < 0.1 * (found - image0).abs().mean()
+
+
+def test_swapping_the_inputs_mirrors_the_untrained_network():
+    image0, image1, small0, small1 = pair(97, 131)
+    there = flows(tau=0.25)
+    back = FlowPair(0.75, there.to1, there.to0, there.visible1, there.visible0, there.coverage, there.colour)
+    found, mirrored = network()(image0, image1, small0, small1, there), network()(image1, image0, small1, small0, back)
+    torch.testing.assert_close(found, mirrored, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_equal_inputs_at_rest_come_back(dtype):
+    image = picture(70, 99, 1)
+    small, still, yes = resize(image, 64, 96), torch.zeros(1, 2, 64, 96), torch.ones(1, 1, 64, 96)
+    with mixed(torch.device("cpu"), dtype):
+        found = network()(image, image, small, small, FlowPair(0.5, still, still, yes, yes, yes, small))
+    torch.testing.assert_close(found, image, atol=1e-5, rtol=0)
+
+
+def trained() -> Synthesis:
+    """Random weights in the heads, too, which start at zero."""
+    made = network()
+    for head in (made.correction.decide, made.detail.decide):
+        torch.nn.init.normal_(head.weight, std=0.2)
+    return made.requires_grad_(True)
+
+
+def test_frames_are_clamped_outside_training_only():
+    made, given = trained().requires_grad_(False), (*pair(97, 131), flows())
+    free, clamped = made.train()(*given), made.eval()(*given)
+    assert free.min() < 0 and free.max() > 1
+    assert torch.equal(clamped, free.clamp(0, 1))
+
+
+def test_gradients_reach_all_parameters():
+    made = trained().train()
+    made(*pair(97, 131), flows()).square().mean().backward()
+    without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+def test_times_close_to_the_ends_give_ordinary_frames():
+    image0, image1, small0, small1 = pair(97, 131)
+    for tau in (1e-9, 1 - 1e-9):
+        assert network()(image0, image1, small0, small1, flows(tau=tau)).isfinite().all()

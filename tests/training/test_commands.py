@@ -1,0 +1,111 @@
+"""`train STAGE` from end to end."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rdvfi_core import weights
+from rdvfi_core.__main__ import main
+from rdvfi_core.autoencoder import Autoencoder
+from rdvfi_core.motion import AdjacentMotion
+from rdvfi_core.pipeline import load_networks
+from rdvfi_core.training.commands import write_weights
+from rdvfi_core.training.pairs import RenderedPairs
+
+QUICK = ["--steps", "1", "--crop", "64x64", "--device", "cpu"]
+
+
+def train(stage: str, folder: Path, *more) -> int:
+    return main(["train", stage, "--run", str(folder), *QUICK, *map(str, more)])
+
+
+@pytest.fixture(autouse=True)
+def few_scenes(monkeypatch):
+    monkeypatch.setattr(RenderedPairs, "SCENES", 1)  # in a block of the stream
+
+
+@pytest.fixture
+def latents(tmp_path) -> Path:
+    """A weights file with an autoencoder alone."""
+    torch.manual_seed(0)
+    write_weights(tmp_path / "latents.safetensors", {"autoencoder": Autoencoder()})
+    return tmp_path / "latents.safetensors"
+
+
+def refused(capsys, *arguments) -> str:
+    """The one line on stderr of a command that is refused."""
+    try:
+        status = train(*arguments)
+    except SystemExit as stopped:  # the parser's way
+        status = stopped.code
+    said = capsys.readouterr().err
+    assert status == 2 and said.startswith("error: ") and said.count("\n") == 1
+    return said
+
+
+def test_autoencoder_stage_writes_a_weights_file(tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (17, 17, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((272, 272), Image.Resampling.BICUBIC).save(pictures / "a.png")
+    assert train("autoencoder", tmp_path / "run", "--textures", pictures, "--batch", 2) == 0
+    found = weights.load(tmp_path / "run" / "weights.safetensors")
+    assert set(found.states) == {"autoencoder"}
+    assert found.metadata == {"latent_space": "rdvfi", "licence": "Apache-2.0"}
+    weights.build(Autoencoder, *found.network("autoencoder"))
+
+
+def test_motion_stage_adds_its_network_to_the_file_it_starts_from(tmp_path, latents):
+    run = tmp_path / "run"
+    assert train("motion", run, "--weights", latents, "--batch", 1) == 0
+    found = load_networks(run / "weights.safetensors")
+    assert set(found) == {"autoencoder", "motion"} and isinstance(found["motion"], AdjacentMotion)
+    before = load_networks(latents)["autoencoder"].state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in found["autoencoder"].state_dict().items())
+    assert (run / "checkpoint.pt").exists() and (run / "curves.png").exists()
+
+
+def test_weights_are_stored_in_half_precision(latents):
+    found = weights.load(latents).states["autoencoder"]
+    assert {tensor.dtype for tensor in found.values()} == {torch.float16}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("synthesis", "run"), "The stage synthesis needs --clips"),
+        (("joint", "run"), "The stage joint needs --clips"),
+        (("autoencoder", "run"), "The stage autoencoder needs --textures"),
+        (("autoencoder", "run", "--textures", ".", "--crop", "64x128"), "square crops, not 64x128; write 64x64"),
+        (("fusion", "run", "--batch", "2"), "one sequence a step; leave --batch out"),
+        (("motion", "run", "--weights", "none.safetensors"), "There is no weights file none.safetensors"),
+        (("motion", "run", "--crop", "64"), "'64' is not a size; write HxW"),
+        (("motion", "run", "--crop", "65x96"), "65x96 must have sides of at least 64 that are multiples of 32"),
+        (("motion", "run", "--crop", "32x96"), "32x96 must have sides of at least 64"),
+        (("everything", "run"), "invalid choice: 'everything'"),
+    ],
+)
+def test_bad_requests_are_refused_in_one_line(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in refused(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stages_ask_for_what_comes_before_them(tmp_path, latents, capsys):
+    assert "no motion network; train that stage first" in refused(
+        capsys, "fusion", tmp_path / "run", "--weights", latents
+    )
+    torch.manual_seed(0)
+    write_weights(tmp_path / "motion.safetensors", {"motion": AdjacentMotion()})
+    assert "no autoencoder; train that stage first" in refused(
+        capsys, "motion", tmp_path / "run", "--weights", tmp_path / "motion.safetensors"
+    )
+
+
+def test_networks_of_another_size_are_not_stored(tmp_path):
+    with pytest.raises(ValueError, match="The network autoencoder is not of its default size"):
+        write_weights(tmp_path / "s.safetensors", {"autoencoder": Autoencoder(channels=6)})
+    assert list(tmp_path.iterdir()) == []
