@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .autoencoder import Autoencoder
+from .conventions import LATENT_STRIDE
 from .errors import Interrupted
 from .fusion import IterativeFusion
 from .keyframes import Keyframes
-from .motion import AdjacentMotion, Features
+from .motion import AdjacentMotion, Features, Motion
 from .trajectory import Trajectory
-from .warp import compose
+from .warp import backward_warp, compose, resize, resize_flow
 
-STRAIGHT_ITERATIONS = 12  # of phi1 between the two ends, which lie far apart
+STRAIGHT_ITERATIONS = 10  # of phi1 between the two ends, which lie far apart
 ADJACENT_ITERATIONS = 6  # between neighbouring knots
 HIDDEN_IMPORTANCE = 4.0  # what a pixel that its neighbouring knots do not show loses in the splat, as a log-weight
 
@@ -30,8 +32,7 @@ def fit_straight(
     """Straight motion between the two ends: the fallback without a generator, and the base that a generator
     corrects."""
     batch = len(small0)
-    features = motion.encode(_encode(autoencoder, torch.cat((small0, small1))))
-    found = motion(features, _swap(features, batch), iterations)
+    found = long_range_motion(motion, autoencoder, torch.cat((small0, small1)), iterations)
     visible = found.visible.float()
     return Trajectory.straight(
         found.flow[:batch],
@@ -43,6 +44,37 @@ def fit_straight(
         _importance(visible[:batch]),
         _importance(visible[batch:]),
     )
+
+
+def long_range_motion(
+    motion: AdjacentMotion,
+    autoencoder: Autoencoder,
+    images: Tensor,  # (2 B, 3, h, w) on the motion grid: all first images, then all second ones
+    iterations: int = STRAIGHT_ITERATIONS,
+) -> Motion:  # first -> second, then second -> first
+    """phi1 between frames that lie far apart, from two starts: from no motion, and from what it finds at half the size,
+    where the motion is half as large. Each direction of each pair keeps the estimate that explains it better."""
+    height, width = images.shape[-2:]
+
+    def estimate(images: Tensor, start: Tensor | None = None) -> Motion:
+        features = motion.encode(_encode(autoencoder, images))
+        return motion(features, _swap(features, len(images) // 2), iterations, start)
+
+    coarse = estimate(resize(images, height // 2, width // 2)).flow
+    plain = estimate(images)
+    guided = estimate(images, resize_flow(coarse, height // LATENT_STRIDE, width // LATENT_STRIDE))
+    better = _unexplained(images, guided.flow) < _unexplained(images, plain.flow)
+    return Motion(
+        torch.where(better, guided.flow, plain.flow), torch.where(better, guided.visibility, plain.visibility)
+    )
+
+
+def _unexplained(images: Tensor, flow: Tensor) -> Tensor:  # (2 B, 1, 1, 1)
+    """Mean difference of each image and the other one warped to it, weighted by texture: any flow fits plain ground."""
+    difference = (images - backward_warp(images.roll(len(images) // 2, 0), flow)).abs().mean(1, keepdim=True)
+    grey = F.pad(images.mean(1, keepdim=True), (0, 1, 0, 1), mode="replicate")
+    texture = (grey[..., :-1, 1:] - grey[..., :-1, :-1]).square() + (grey[..., 1:, :-1] - grey[..., :-1, :-1]).square()
+    return (difference * texture).sum((1, 2, 3), keepdim=True) / (texture.sum((1, 2, 3), keepdim=True) + 1e-6)
 
 
 def fit_keyframes(

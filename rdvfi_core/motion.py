@@ -164,10 +164,10 @@ class AdjacentMotion(nn.Module):
     def encode(self, latents: Tensor) -> Features:  # (B, C, h, w)
         return self.encoder(latents)
 
-    def forward(self, a: Features, b: Features, iterations: int) -> Motion:
-        """f_{a->b}, starting from no motion: the pyramid's coarsest lookups see the whole frame."""
+    def forward(self, a: Features, b: Features, iterations: int, start: Tensor | None = None) -> Motion:
+        """f_{a->b}. start: (B, 2, h, w) float32 in cells of the latent grid; no motion by default."""
         correlation = CorrelationPyramid(a.match, b.match)
-        flow = torch.zeros_like(a.match[:, :2], dtype=torch.float32)
+        flow = torch.zeros_like(a.match[:, :2], dtype=torch.float32) if start is None else start
         steps, hidden = [], a.hidden
         for i in range(iterations):
             flow = flow.detach()

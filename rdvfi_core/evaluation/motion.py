@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..autoencoder import Autoencoder
-from ..fitting import ADJACENT_ITERATIONS, STRAIGHT_ITERATIONS
+from ..fitting import ADJACENT_ITERATIONS, long_range_motion
 from ..motion import AdjacentMotion
 from ..precision import mixed
 from ..training.scenes import draw_scenes, visible
@@ -69,13 +69,17 @@ def endpoint_errors(
 
 
 def network_flow(motion: AdjacentMotion, autoencoder: Autoencoder, device: torch.device) -> FlowMethod:
+    """As the pipeline uses phi1: between neighbouring knots, and between distant frames."""
+
     @torch.no_grad()
     def flow(first: Tensor, second: Tensor, span: str) -> Tensor:
-        iterations = ADJACENT_ITERATIONS if span == "neighbours" else STRAIGHT_ITERATIONS
+        images = torch.cat((first, second)).to(device)
         with mixed(device):
-            latents = autoencoder.encode(torch.cat((first, second)).to(device))
-            features = motion.encode(latents.contiguous(memory_format=torch.channels_last))
-            return motion(features[[0]], features[[1]], iterations).flow.cpu()
+            if span != "neighbours":
+                return long_range_motion(motion, autoencoder, images).flow[:1].cpu()
+            latents = autoencoder.encode(images).contiguous(memory_format=torch.channels_last)
+            features = motion.encode(latents)
+            return motion(features[[0]], features[[1]], ADJACENT_ITERATIONS).flow.cpu()
 
     return flow
 
