@@ -127,11 +127,14 @@ def _check_sizes(networks: dict[str, nn.Module]) -> None:
         with torch.device("meta"):
             default = sum(p.numel() for p in NETWORKS[name]().parameters())
         if default != sum(p.numel() for p in network.parameters()):
-            raise ValueError(f"The network {name} is not of its default size; this command trains default sizes only.")
+            raise ValueError(
+                f"The network {name} is not of its default size; only default sizes are trained and stored here."
+            )
 
 
 def write_weights(path: Path, networks: dict[str, nn.Module], dtype: torch.dtype = torch.float16) -> None:
     """One file of all networks; configs are empty because every network is of its default size."""
+    _check_sizes(networks)
     autoencoder = networks.get("autoencoder", Autoencoder())
     extra = {"latent_space": autoencoder.space().name, "licence": LICENCE}
     weight_files.save(path, networks, {name: {} for name in networks}, extra, dtype)

@@ -38,6 +38,10 @@ class CrossFade:
         flows = torch.zeros(1, 2, 2, 32, 32)
         return SimpleNamespace(to0=flows, to1=flows)
 
+    def fit_frames(self, image0, image1, frames, times):
+        assert len(frames) == len(times) == 7
+        return self.fit(image0, image1)
+
     def stream(self, image0, image1, trajectory, times, progress=None, should_stop=None):
         for index, tau in enumerate(times):
             if index == 2 and CrossFade.stop is not None:
@@ -190,7 +194,7 @@ def test_the_sample_scene_is_the_same_every_time_and_its_paths_are_curved():
     assert torch.equal(scene.render(0.3).image, sample_scene(90, 160).render(0.3).image)
     (_, start), (_, middle), (_, end) = (scene.pose(tau) for tau in (0.0, 0.5, 1.0))
     bend = (middle - (start + end) / 2).norm(dim=-1)[0]  # of background, bar, disc, card
-    assert bend[2] > 0.05 * (90 * 160) ** 0.5 > bend[3]
+    assert bend[2] > 0.015 * (90 * 160) ** 0.5 > bend[3]
 
 
 # evaluate
@@ -236,7 +240,7 @@ def test_benchmark_prints_a_row_per_size(capsys, monkeypatch):
     assert f"torch {torch.__version__}" in lines[0]
     assert [line.split(" | ")[0] for line in lines[2:]] == [
         "| size",
-        "|---|---:|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|---:|",
         "| 64x96",
         "| 96x64",
     ]

@@ -39,7 +39,7 @@ class Steady:
     def encode(self, latents):
         return latents
 
-    def __call__(self, a, b, iterations):
+    def __call__(self, a, b, iterations, start=None):
         self.iterations.append(iterations)
         flow = F.interpolate((b - a)[:, :1], scale_factor=8.0) * SPEED
         return Motion(flow, self.logit.expand_as(flow[:, :1]))

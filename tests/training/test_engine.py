@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -115,7 +116,7 @@ def test_files_of_a_run(tmp_path, monkeypatch):
         assert row["loss"] == pytest.approx(sum(work.seen[first : first + 4]) / 4)
         assert row["twice"] == pytest.approx(2 * row["loss"])
     config = json.loads((tmp_path / "config.json").read_text())
-    assert config["trains"] == "net" and config["schedule"]["steps"] == 12
+    assert config["run"]["trains"] == "net" and config["schedule"]["steps"] == 12
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -159,6 +160,13 @@ def test_a_folder_of_another_configuration_is_refused(tmp_path, networks):
     finished(tmp_path)
     with pytest.raises(ValueError, match="is of another configuration; choose another folder or delete it[.]$"):
         Run(tmp_path, networks, SCHEDULE, {"trains": "net"})
+
+
+def test_a_folder_with_other_settings_is_refused_but_the_schedule_may_grow(tmp_path):
+    finished(tmp_path)
+    with pytest.raises(ValueError, match="is of another configuration"):
+        Run(tmp_path, {"net": linear()}, SCHEDULE, {"trains": "net", "seed": 1})
+    assert Run(tmp_path, {"net": linear()}, replace(SCHEDULE, steps=20), {"trains": "net"}).step == 12
 
 
 def test_a_finished_run_has_nothing_to_do(tmp_path):
