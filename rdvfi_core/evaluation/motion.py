@@ -91,12 +91,12 @@ BASELINES: dict[str, FlowMethod] = {
 
 
 def to_markdown(errors: dict[str, dict[str, dict[str, float]]]) -> str:
-    """A row per method, a column pair per span: visible pixels and all pixels."""
-    spans = next(iter(errors.values())).keys()
+    """A row per method; visible pixels and all pixels of every span, and their means over the whole set."""
+    spans = [*next(iter(errors.values())), "whole set"]
     head = "| method | " + " | ".join(f"{s}, visible px | {s}, all px" for s in spans) + " |"
-    rule = "|---|" + "---:|---:|" * len(spans)
-    rows = [
-        f"| {name} | " + " | ".join(f"{row[s]['visible']:.3f} | {row[s]['all']:.3f}" for s in spans) + " |"
-        for name, row in errors.items()
-    ]
-    return "\n".join((head, rule, *rows)) + "\n"
+    rows = []
+    for name, row in errors.items():
+        means = {kind: sum(found[kind] for found in row.values()) / len(row) for kind in ("visible", "all")}
+        cells = [f"{found[kind]:.3f}" for found in (*row.values(), means) for kind in ("visible", "all")]
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join((head, "|---|" + "---:|---:|" * len(spans), *rows)) + "\n"
