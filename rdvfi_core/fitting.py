@@ -56,13 +56,13 @@ def long_range_motion(
     where the motion is half as large. Each direction of each pair keeps the estimate that explains it better."""
     height, width = images.shape[-2:]
 
-    def estimate(images: Tensor, start: Tensor | None = None) -> Motion:
-        features = motion.encode(_encode(autoencoder, images))
+    def estimate(features: Features, start: Tensor | None = None) -> Motion:
         return motion(features, _swap(features, len(images) // 2), iterations, start)
 
-    coarse = estimate(resize(images, height // 2, width // 2)).flow
-    plain = estimate(images)
-    guided = estimate(images, resize_flow(coarse, height // LATENT_STRIDE, width // LATENT_STRIDE))
+    coarse = estimate(motion.encode(_encode(autoencoder, resize(images, height // 2, width // 2)))).flow
+    features = motion.encode(_encode(autoencoder, images))
+    plain = estimate(features)
+    guided = estimate(features, resize_flow(coarse, height // LATENT_STRIDE, width // LATENT_STRIDE))
     better = _unexplained(images, guided.flow) < _unexplained(images, plain.flow)
     return Motion(
         torch.where(better, guided.flow, plain.flow), torch.where(better, guided.visibility, plain.visibility)
