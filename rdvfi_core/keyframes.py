@@ -90,7 +90,7 @@ def straight_keyframes(
 def blend_ends(image0: Tensor, image1: Tensor, pair: FlowPair) -> Tensor:
     """(B, 3, h, w) at pair.tau: both ends warped there, weighted by nearness in time and by visibility. Where neither
     end is visible, time alone decides. At tau = 0 and 1 only the end at hand counts."""
-    weight0, weight1 = (1 - pair.tau) * (pair.visible0 + 1e-4), pair.tau * (pair.visible1 + 1e-4)
+    weight0, weight1 = (1 - pair.time) * (pair.visible0 + 1e-4), pair.time * (pair.visible1 + 1e-4)
     return torch.lerp(
         backward_warp(image0, pair.to0),
         backward_warp(image1, pair.to1),

@@ -11,17 +11,18 @@ from torch import Tensor, nn
 
 from . import weights as weight_files
 from .autoencoder import Autoencoder
-from .conventions import KEYFRAMES, motion_size, uniform_times
+from .conventions import KEYFRAMES, LATENT_STRIDE, motion_size, uniform_times
 from .errors import Interrupted
 from .fitting import fit_keyframes, fit_straight
 from .fusion import IterativeFusion
 from .generator import KeyframeGenerator
 from .inputs import check_frames, check_pair, check_times
-from .keyframes import from_frames, generate, straight_keyframes
+from .keyframes import Keyframes, from_frames, generate, straight_keyframes
+from .memory import TORCH, Memory, frames_at_once, in_batches
 from .motion import AdjacentMotion
 from .precision import mixed
 from .synthesis import Synthesis
-from .trajectory import Trajectory
+from .trajectory import FlowPair, Trajectory
 from .warp import resize
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -52,16 +53,14 @@ class Interpolator:
         networks: dict[str, nn.Module],
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        memory: Memory = TORCH,
     ):
+        """networks: on `device` already, or able to work there; they are neither moved nor changed."""
         missing = [name for name in NETWORKS if name not in networks and name not in OPTIONAL]
         if missing:
             raise ValueError(f"The weights lack the network '{missing[0]}'; choose a complete RDVFI weights file.")
         self.device = torch.device(device) if device is not None else default_device()
-        self.dtype = dtype
-        self.networks = {
-            name: network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
-            for name, network in networks.items()
-        }
+        self.dtype, self.memory, self.networks = dtype, memory, networks
 
     @classmethod
     def from_pretrained(
@@ -72,7 +71,11 @@ class Interpolator:
     ) -> Interpolator:
         """path: a weights file, None for the shipped one. device: None for the GPU where there is one. dtype: precision
         of the networks' convolutions, None for bfloat16 where the hardware is fast at it and float32 elsewhere."""
-        return cls(load_networks(weight_files.shipped() if path is None else path), device, dtype)
+        networks = load_networks(weight_files.shipped() if path is None else path)
+        device = torch.device(device) if device is not None else default_device()
+        for network in networks.values():
+            network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        return cls(networks, device, dtype)
 
     def __call__(
         self,
@@ -102,44 +105,72 @@ class Interpolator:
         """Phase 1, at the motion resolution: its cost does not depend on the size of the images or the number of
         frames."""
         image0, image1 = check_pair(image0, image1)
-        generated = self._wants_generated(keyframes)
-        small0, small1 = self._small(image0), self._small(image1)
-        motion, autoencoder = self.networks["motion"], self.networks["autoencoder"]
+        if self._wants_generated(keyframes):
+            found = self.keyframes(image0, image1, KEYFRAMES, seed, should_stop=should_stop)
+            return self.fit_keyframes(image0, image1, found, progress, should_stop)
         _stop(should_stop)
-        with mixed(self.device, self.dtype):
-            straight = fit_straight(motion, autoencoder, small0, small1)
-            if not generated:
-                if progress is not None:
-                    progress(1, 1)
-                return straight
-            _stop(should_stop)
-            times = uniform_times(KEYFRAMES)
-            base, validity = straight_keyframes(autoencoder, small0, small1, straight, times)
-            found = generate(self.networks["generator"], autoencoder, small0, small1, base, validity, seed)
-            return fit_keyframes(
-                motion, self.networks["fusion"], autoencoder, small0, small1, found, progress, should_stop
-            )
+        straight = self._straight(self._small(image0), self._small(image1))
+        if progress is not None:
+            progress(1, 1)
+        return straight
 
     @torch.no_grad()
-    def fit_frames(
+    def keyframes(
         self,
         image0: Tensor,
         image1: Tensor,
-        frames: Tensor,  # (N, 3, H', W') float, RGB in [0, 1], of any size and the images' aspect
-        times: Iterable[float],  # (N,) strictly increasing
-        progress: Progress | None = None,
+        count: int = KEYFRAMES,
+        seed: int = 0,
+        keyframes: str = "auto",
+        steps: int = 1,
         should_stop: ShouldStop | None = None,
-    ) -> Trajectory:
-        """Phase 1 through keyframes that exist already, such as frames of a generated video: motion is chained along
-        them by phi1 and phi2, so paths may be curved. Only the images' own pixels are warped later."""
+    ) -> Keyframes:
+        """`count` keyframes evenly between the two images, in the built-in latent space: the ends warped along straight
+        motion, and with a generator's weights its `steps`-step correction of them."""
         image0, image1 = check_pair(image0, image1)
+        generated = self._wants_generated(keyframes)
+        small0, small1 = self._small(image0), self._small(image1)
+        autoencoder = self.networks["autoencoder"]
+        _stop(should_stop)
+        straight = self._straight(small0, small1)
+        _stop(should_stop)
+        with mixed(self.device, self.dtype):
+            base, validity = straight_keyframes(autoencoder, small0, small1, straight, uniform_times(count))
+            if not generated:
+                return base
+            generator = self.networks["generator"]
+            return generate(generator, autoencoder, small0, small1, base, validity, seed, steps)
+
+    @torch.no_grad()
+    def encode_frames(
+        self,
+        frames: Tensor,  # (N, 3, H, W) float, RGB in [0, 1], of any size
+        times: Iterable[float],  # (N,) strictly increasing
+    ) -> Keyframes:
+        """Frames that exist already, such as those of a generated video, as keyframes in the built-in latent space."""
         times = check_times(times)
         frames = check_frames(frames, len(times))
-        small0, small1 = self._small(image0), self._small(image1)
-        small = resize(frames.to(self.device, torch.float32), *small0.shape[-2:])
-        autoencoder = self.networks["autoencoder"]
+        small = resize(frames.to(self.device, torch.float32), *motion_size(*frames.shape[-2:]))
         with mixed(self.device, self.dtype):
-            keyframes = from_frames(autoencoder, small[None], times)
+            return from_frames(self.networks["autoencoder"], small[None], times)
+
+    @torch.no_grad()
+    def fit_keyframes(
+        self,
+        image0: Tensor,
+        image1: Tensor,
+        keyframes: Keyframes,  # in the built-in latent space, of the images' aspect
+        progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+        direct: bool = False,
+    ) -> Trajectory:
+        """Phase 1 through keyframes: motion is chained along them by phi1 and phi2, so paths may be curved. Only the
+        images' own pixels are warped later. direct: one long-range estimate per keyframe instead of the chain."""
+        image0, image1 = check_pair(image0, image1)
+        small0, small1 = self._small(image0), self._small(image1)
+        autoencoder = self.networks["autoencoder"]
+        keyframes = _checked_keyframes(keyframes, autoencoder, small0)
+        with mixed(self.device, self.dtype):
             return fit_keyframes(
                 self.networks["motion"],
                 self.networks["fusion"],
@@ -149,7 +180,23 @@ class Interpolator:
                 keyframes,
                 progress,
                 should_stop,
+                direct,
             )
+
+    def fit_frames(
+        self,
+        image0: Tensor,
+        image1: Tensor,
+        frames: Tensor,  # (N, 3, H', W') float, RGB in [0, 1], of any size and the images' aspect
+        times: Iterable[float],  # (N,) strictly increasing
+        progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Trajectory:
+        """`fit_keyframes` through frames that exist already; they are resized to the images' motion grid."""
+        image0, image1 = check_pair(image0, image1)
+        times = check_times(times)
+        frames = resize(check_frames(frames, len(times)).float(), *motion_size(*image0.shape[-2:]))
+        return self.fit_keyframes(image0, image1, self.encode_frames(frames, times), progress, should_stop)
 
     def render(
         self,
@@ -176,35 +223,76 @@ class Interpolator:
         times: Sequence[float],
         progress: Progress | None = None,
         should_stop: ShouldStop | None = None,
+        planes: tuple[Tensor, Tensor] | None = None,
     ) -> Iterator[Tensor]:  # (3, H, W) each, on the CPU, in the inputs' precision
-        """Phase 2, one frame after the other in the order of `times`; memory does not grow with their number."""
+        """Phase 2 in the order of `times`, a few frames at once where a GPU has room for them; memory does not grow
+        with their number. planes: (1, E, H, W) of each image, such as alpha, that follow the same motion; frames are
+        then (3 + E, H, W)."""
         image0, image1 = check_pair(image0, image1)
         times = check_times(times)
         if len(trajectory.to0) != 1:
             raise ValueError(f"The trajectory holds {len(trajectory.to0)} pairs; render them one at a time.")
-        expected, given = motion_size(*image0.shape[-2:]), tuple(trajectory.to0.shape[-2:])
+        trajectory = trajectory.to(self.device)
+        self._check_grid(image0, trajectory.to0, "trajectory")
+        flows = (None if tau in (0, 1) else trajectory.sample(tau) for tau in times)
+        return self._stream(image0, image1, times, flows, progress, should_stop, planes)
+
+    def fuse(
+        self,
+        image0: Tensor,
+        image1: Tensor,
+        flows: Sequence[FlowPair],  # of one time each
+        progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+        planes: tuple[Tensor, Tensor] | None = None,
+    ) -> Iterator[Tensor]:  # (3, H, W) each
+        """`stream` along flows that were sampled before."""
+        image0, image1 = check_pair(image0, image1)
+        times = check_times(flow.times[0] for flow in flows)
+        for flow in flows:
+            if len(flow.to0) != 1:
+                raise ValueError(f"A flow holds {len(flow.to0)} times; hand over flows of one time each.")
+            self._check_grid(image0, flow.to0, "flow")
+        moved = (flow.to(self.device) for flow in flows)
+        return self._stream(image0, image1, times, moved, progress, should_stop, planes)
+
+    def _stream(self, image0, image1, times, flows, progress, should_stop, planes) -> Iterator[Tensor]:
+        given0, given1 = image0, image1
+        if planes is not None:
+            given0, given1 = (torch.cat(both, 1) for both in zip((image0, image1), planes, strict=True))
+        ends = {0.0: given0[0].detach(), 1.0: given1[0].detach()}
+        full0, full1 = (image.to(self.device, torch.float32) for image in (given0, given1))
+        small0, small1 = self._small(image0), self._small(image1)
+
+        def frames(batch: list[tuple[float, FlowPair]]) -> Iterator[Tensor]:
+            _stop(should_stop)
+            inner = [flow for tau, flow in batch if tau not in ends]
+            found = iter(())
+            if inner:
+                images = (image.expand(len(inner), -1, -1, -1) for image in (full0, full1, small0, small1))
+                with torch.no_grad(), mixed(self.device, self.dtype):
+                    found = iter(self.networks["synthesis"](*images, FlowPair.batch(inner)).to("cpu", image0.dtype))
+            return [ends[tau].to("cpu", copy=True) if tau in ends else next(found) for tau, _ in batch]
+
+        size = frames_at_once(self.device, *image0.shape[-2:], self.memory)
+        done = 0
+        for frame in in_batches(frames, zip(times, flows, strict=True), size, self.memory):
+            yield frame
+            done += 1
+            if progress is not None:
+                progress(done, len(times))
+
+    def _check_grid(self, image: Tensor, flow: Tensor, name: str) -> None:
+        expected, given = motion_size(*image.shape[-2:]), tuple(flow.shape[-2:])
         if expected != given:
             raise ValueError(
-                f"The trajectory was fitted on a {given[1]}x{given[0]} grid, but images of this size need "
+                f"The {name} was fitted on a {given[1]}x{given[0]} grid, but images of this size need "
                 f"{expected[1]}x{expected[0]}; fit it on images of the same shape."
             )
-        return self._stream(image0, image1, trajectory.to(self.device), times, progress, should_stop)
 
-    def _stream(self, image0, image1, trajectory, times, progress, should_stop) -> Iterator[Tensor]:
-        ends = {0.0: image0[0].detach(), 1.0: image1[0].detach()}
-        full0, full1 = (image.to(self.device, torch.float32) for image in (image0, image1))
-        small0, small1 = self._small(image0), self._small(image1)
-        for i, tau in enumerate(times):
-            _stop(should_stop)
-            if tau in ends:
-                frame = ends[tau].to("cpu", copy=True)
-            else:
-                with torch.no_grad(), mixed(self.device, self.dtype):
-                    frame = self.networks["synthesis"](full0, full1, small0, small1, trajectory.sample(tau))
-                frame = frame[0].to("cpu", image0.dtype)
-            yield frame
-            if progress is not None:
-                progress(i + 1, len(times))
+    def _straight(self, small0: Tensor, small1: Tensor) -> Trajectory:
+        with mixed(self.device, self.dtype):
+            return fit_straight(self.networks["motion"], self.networks["autoencoder"], small0, small1)
 
     def _small(self, image: Tensor) -> Tensor:
         """(1, 3, h, w) float32 on the motion grid."""
@@ -218,8 +306,8 @@ class Interpolator:
         return keyframes != "straight" and "generator" in self.networks
 
 
-def load_networks(path: str | Path) -> dict[str, nn.Module]:
-    """The networks of a weights file in float32, complete or not."""
+def load_networks(path: str | Path, operations=nn) -> dict[str, nn.Module]:
+    """The networks of a weights file in float32, complete or not. operations: where their layers come from."""
     stored = weight_files.load(path)
     unknown = [name for name in stored.states if name not in NETWORKS]
     if unknown:
@@ -230,7 +318,7 @@ def load_networks(path: str | Path) -> dict[str, nn.Module]:
     for name in stored.states:
         config, state = stored.network(name)
         state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
-        networks[name] = weight_files.build(NETWORKS[name], config, state)
+        networks[name] = weight_files.build(NETWORKS[name], config, state, operations)
     return networks
 
 
@@ -238,6 +326,24 @@ def default_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _checked_keyframes(keyframes: Keyframes, autoencoder: Autoencoder, small: Tensor) -> Keyframes:
+    """On the images' device and latent grid; anything else is refused."""
+    own = autoencoder.space().name
+    if keyframes.space != own:
+        raise ValueError(
+            f"The keyframes are in the latent space '{keyframes.space}', the weights work in '{own}'; re-encode them."
+        )
+    given = keyframes.latents.shape[2:]
+    expected = (autoencoder.channels, small.shape[-2] // LATENT_STRIDE, small.shape[-1] // LATENT_STRIDE)
+    if tuple(given) != expected or len(keyframes.latents) != 1:
+        raise ValueError(
+            f"The keyframes are latents of {given[2]}x{given[1]} with {given[0]} channels, {len(keyframes.latents)} in "
+            f"the batch, but these images need {expected[2]}x{expected[1]} with {expected[0]}, 1 in the batch; make "
+            "them from frames of the images' shape."
+        )
+    return Keyframes(keyframes.latents.to(small.device, torch.float32), keyframes.times, keyframes.space)
 
 
 def _stop(should_stop: ShouldStop | None) -> None:

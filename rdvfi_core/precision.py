@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 
@@ -12,8 +14,10 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
 
 
-def mixed(device: torch.device, dtype: torch.dtype | None = None) -> torch.autocast:
+def mixed(device: torch.device, dtype: torch.dtype | None = None) -> AbstractContextManager:
     """Autocast to `dtype`; None chooses bfloat16 where it is fast, float32 turns it off."""
     if dtype is None:
         dtype = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
     return torch.autocast(device.type, torch.bfloat16 if dtype == torch.float32 else dtype, dtype != torch.float32)

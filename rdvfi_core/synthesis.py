@@ -57,7 +57,7 @@ class Correction(nn.Module):
     def forward(self, image0: Tensor, image1: Tensor, flows: FlowPair) -> Corrected:
         """image0, image1: (B, 3, h, w), the pair on the motion grid."""
         warp0, warp1 = backward_warp(image0, flows.to0), backward_warp(image1, flows.to1)
-        time = torch.full_like(flows.coverage, flows.tau)
+        time = flows.time.expand_as(flows.coverage)
         maps = (
             flows.visible0,
             flows.visible1,
@@ -109,22 +109,25 @@ class Synthesis(nn.Module):
 
     def forward(
         self,
-        image0: Tensor,  # (B, 3, H, W) full resolution
+        image0: Tensor,  # (B, 3 + E, H, W) full resolution; planes after RGB, such as alpha, follow the same motion
         image1: Tensor,
-        small0: Tensor,  # (B, 3, h, w) the same on the motion grid
+        small0: Tensor,  # (B, 3, h, w) the RGB on the motion grid
         small1: Tensor,
         flows: FlowPair,
-    ) -> Tensor:  # (B, 3, H, W)
+    ) -> Tensor:  # (B, 3 + E, H, W)
         size = image0.shape[-2:]
         corrected = self.correction(small0, small1, flows)
         warps = (
             backward_warp(image0, resize_flow(corrected.to0, *size)),
             backward_warp(image1, resize_flow(corrected.to1, *size)),
-            torch.lerp(image0, image1, flows.tau),
+            torch.lerp(image0, image1, flows.time.to(image0.dtype)),
         )
-        more_blend, more_paint = self.detail(torch.cat(warps[:2], 1), torch.cat(corrected.decided, 1))
+        colours = torch.cat([warp[:, :3] for warp in warps[:2]], 1)
+        more_blend, more_paint = self.detail(colours, torch.cat(corrected.decided, 1))
         shares = (resize(corrected.blend, *size) + more_blend).softmax(1)
         frame = resize(corrected.paint, *size) + more_paint
+        if image0.shape[1] > 3:  # only colour is painted
+            frame = F.pad(frame, (0, 0, 0, 0, 0, image0.shape[1] - 3))
         for share, warp in zip(shares.split(1, 1), warps, strict=True):
             frame = torch.addcmul(frame, share, warp)
         return frame if self.training else frame.clamp(0, 1)
@@ -144,8 +147,8 @@ def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 
 
 def _prior(flows: FlowPair) -> Tensor:  # (B, 3, h, w) logits
     """Nearness in time and visibility decide between the warps; the cross-fade starts at a few percent."""
-    near0 = (max(1 - flows.tau, 1e-6) * (flows.visible0 + 0.01)).log()
-    near1 = (max(flows.tau, 1e-6) * (flows.visible1 + 0.01)).log()
+    near0 = ((1 - flows.time).clamp_min(1e-6) * (flows.visible0 + 0.01)).log()
+    near1 = (flows.time.clamp_min(1e-6) * (flows.visible1 + 0.01)).log()
     return torch.cat((near0, near1, torch.full_like(near0, -4.0)), 1)
 
 

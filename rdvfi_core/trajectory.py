@@ -22,6 +22,7 @@ from .splat import HOLE, fill_holes, splat
 from .warp import compose, sample_at
 
 MAPS = dict(to0=2, to1=2, previous=2, next=2, visible0=1, visible1=1, importance=1, colour=3)  # channels of each
+FLOW_MAPS = dict(to0=2, to1=2, visible0=1, visible1=1, coverage=1, colour=3)
 LEAST_IMPORTANCE = -20.0  # exp(-20) = 2e-9 loses against any other pixel and is still an ordinary float32
 CYCLE_PX, CYCLE_SHARE = 1.0, 0.05  # a track may miss its origin by 1 px and 5 % of its way on the way back
 FORMAT = "rdvfi_trajectory"
@@ -32,13 +33,30 @@ VERSION = "1"
 class FlowPair:
     """What a frame at tau is made from: where each of its pixels lies in I0 and in I1, on the motion grid."""
 
-    tau: float
+    tau: float | tuple[float, ...]  # one for all, or B of them
     to0: Tensor  # (B, 2, h, w) f_{tau->0}
     to1: Tensor  # (B, 2, h, w) f_{tau->1}
     visible0: Tensor  # (B, 1, h, w) in [0, 1]: seen in I0
     visible1: Tensor  # (B, 1, h, w) in [0, 1]: seen in I1
     coverage: Tensor  # (B, 1, h, w) splat weight before filling: about 1 where motion is even, 0 in a hole
     colour: Tensor  # (B, 3, h, w) the knots' RGB, carried to tau
+
+    @classmethod
+    def batch(cls, pairs: Sequence[FlowPair]) -> FlowPair:
+        """Several times in one: as many as the pairs hold together."""
+        times = tuple(tau for pair in pairs for tau in pair.times)
+        return cls(times, **{name: torch.cat([getattr(pair, name) for pair in pairs]) for name in FLOW_MAPS})
+
+    @property
+    def times(self) -> tuple[float, ...]:  # (B,)
+        return self.tau if isinstance(self.tau, tuple) else (self.tau,) * len(self.to0)
+
+    @property
+    def time(self) -> Tensor:  # (B, 1, 1, 1) float32
+        return torch.tensor(self.times, dtype=torch.float32, device=self.to0.device).view(-1, 1, 1, 1)
+
+    def to(self, device: torch.device | str) -> FlowPair:
+        return replace(self, **{name: getattr(self, name).to(device) for name in FLOW_MAPS})
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,23 +191,28 @@ class Trajectory:
     @classmethod
     def load(cls, path: str | Path) -> Trajectory:
         """A trajectory that `save` wrote, on the CPU. Any other file is refused with a ValueError."""
+        times = cls.check_file(path)
+        with safe_open(path, framework="pt") as file:
+            return cls(times, **{name: file.get_tensor(name) for name in MAPS})
+
+    @staticmethod
+    def check_file(path: str | Path) -> tuple[float, ...]:
+        """The knot times of a file, of which the header alone is read; refuses what `load` refuses."""
         again = "save the trajectory again and load that file"
         try:
             with safe_open(path, framework="pt") as file:
                 metadata, names = file.metadata() or {}, set(file.keys())
-                if metadata.get("format") != FORMAT or names != set(MAPS):
-                    raise ValueError(f"{path} does not hold an RDVFI trajectory; give a file that one was saved to.")
-                if metadata.get("version") != VERSION:
-                    version = metadata.get("version")
-                    raise ValueError(f"{path} is of version {version}, and only {VERSION} can be read; {again}.")
-                tensors = {name: file.get_tensor(name) for name in MAPS}
-        except SafetensorError as error:
+        except (SafetensorError, OSError) as error:
             raise ValueError(f"{path} is cut off or not a safetensors file ({error}); {again}.") from error
+        if metadata.get("format") != FORMAT or names != set(MAPS):
+            raise ValueError(f"{path} does not hold an RDVFI trajectory; give a file that one was saved to.")
+        if metadata.get("version") != VERSION:
+            version = metadata.get("version")
+            raise ValueError(f"{path} is of version {version}, and only {VERSION} can be read; {again}.")
         try:
-            times = tuple(json.loads(metadata["times"]))
+            return tuple(json.loads(metadata["times"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} has no readable list of knot times; {again}.") from error
-        return cls(times=times, **tensors)
 
     def _carried(self, knot: int, move: Tensor | float = 0.0) -> Tensor:  # (B, 9, h, w)
         """What one knot brings to tau: its maps to I0 and I1, seen from where its pixels have moved, and the rest."""

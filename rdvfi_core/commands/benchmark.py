@@ -17,9 +17,9 @@ from statistics import median
 import torch
 
 from ..conventions import KEYFRAMES, SMALLEST_SIDE, uniform_times
+from ..sample import sample_scene
 from ..warp import resize
 from . import add_model_arguments, checked_device, load_interpolator
-from .demo import sample_scene
 from .interpolate import count_argument
 
 SIZES = "448x256,1024x576,1920x1080,3840x2160"

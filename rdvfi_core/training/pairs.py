@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, IterableDataset
 from .scenes import draw_scenes, visible
 from .textures import Textures
 
+CALM = 0.2  # share of scenes whose camera stands still, as on a tripod
+
 
 @dataclass(frozen=True)
 class PairBatch:
@@ -85,7 +87,7 @@ def single_thread(_: int) -> None:
 
 def _scene_pairs(bank: Textures, crop: tuple[int, int], generator: torch.Generator, largest: float) -> list[tuple]:
     height, width = (int(side * 1.25) for side in crop)
-    scenes = draw_scenes(bank, 1, height, width, generator, largest)
+    scenes = draw_scenes(bank, 1, height, width, generator, largest, CALM)
     if torch.rand((), generator=generator) < 0.5:  # neighbouring knots: an eighth of the interval apart
         start = torch.rand((), generator=generator).item() * 0.6
         times = [start + i / 8 for i in range(RenderedPairs.MOMENTS)]

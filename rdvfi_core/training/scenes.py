@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..warp import inside, pixel_grid
-from .textures import Textures, shapes
+from .textures import Textures, plain, shapes
 
 WARP_MODES = 3
 INVERSION_STEPS = 8
@@ -145,9 +145,17 @@ def visible(start: Frame, end: Frame, flow: Tensor) -> Tensor:  # (B, 1, h, w) 0
 
 
 def draw_scenes(
-    textures: Textures, batch: int, height: int, width: int, generator: torch.Generator, largest: float = 90.0
+    textures: Textures,
+    batch: int,
+    height: int,
+    width: int,
+    generator: torch.Generator,
+    largest: float = 90.0,
+    calm: float = 0.0,
 ) -> Scenes:
-    """Scenes drawn at random. `largest`: the longest straight path of a sprite, px of a window of 448 px area width."""
+    """Scenes drawn at random. `largest`: the longest straight path of a sprite, px of a window of 448 px area width.
+    `calm`: the share of draws whose camera and background stand still; half of these backgrounds are plain, as a sky
+    is."""
     layers, size = 3 + int(torch.randint(5, (), generator=generator)), 256
     device = textures.device
     span = (height * width) ** 0.5  # lengths scale with the window, so that small windows show the same kind of picture
@@ -190,6 +198,12 @@ def draw_scenes(
     _calm_background(fields, span, window, generator)
 
     colours = torch.stack([textures.draw(layers, size, generator) for _ in range(batch)])
+    if calm and torch.rand((), generator=generator) < calm:
+        for name in ("shift", "turn", "grow", "ease", "swing"):
+            fields[name][:, 0] = 0
+        fields["camera"].zero_()
+        if torch.rand((), generator=generator) < 0.5:
+            colours[:, 0] = torch.stack([plain(size, generator) for _ in range(batch)]).to(device)
     masks = torch.stack([shapes(layers, size, generator) for _ in range(batch)]).to(device)
     texels = (size / 2 / fields["radius"]).to(
         device

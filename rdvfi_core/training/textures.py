@@ -138,6 +138,13 @@ def _noise_texture(size: int, generator: torch.Generator) -> Tensor:
     return (colour + texture * 0.22 / (1 - roughness**6) ** 0.5).clamp(0, 1)
 
 
+def plain(size: int, generator: torch.Generator) -> Tensor:  # (3, size, size) in [0, 1]
+    """Ground without texture: a slow gradient, as of a sky or a wall."""
+    colour = torch.rand(3, 1, 1, generator=generator)
+    strength = torch.empty(()).uniform_(0.0, 0.12, generator=generator)
+    return (colour + strength * _smooth_noise(3, size, generator, channels=3)).clamp(0, 1)
+
+
 def _stripes(size: int, generator: torch.Generator) -> Tensor:
     """Periodic pattern between two colours, slightly irregular."""
     axis = torch.linspace(-1, 1, size)

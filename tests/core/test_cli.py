@@ -16,8 +16,9 @@ from PIL import Image
 
 from rdvfi_core.__main__ import main
 from rdvfi_core.commands import benchmark
-from rdvfi_core.commands.demo import HEIGHT, WIDTH, sample_scene
+from rdvfi_core.commands.demo import HEIGHT, WIDTH
 from rdvfi_core.errors import Interrupted
+from rdvfi_core.sample import sample_scene
 
 
 class CrossFade:

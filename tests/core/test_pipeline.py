@@ -34,7 +34,7 @@ def random_networks(generator: bool = False) -> dict[str, torch.nn.Module]:
     made = {name: pipeline.NETWORKS[name](**config) for name, config in chosen.items()}
     for head in (made["synthesis"].correction.decide, made["synthesis"].detail.decide):
         torch.nn.init.normal_(head.weight, std=0.05)  # they start at zero
-    return made
+    return {name: network.eval().to(memory_format=torch.channels_last) for name, network in made.items()}
 
 
 def textured(height: int, width: int, seed: int = 0) -> torch.Tensor:

@@ -1,0 +1,87 @@
+"""ComfyUI's IMAGE (B, H, W, C) from and to the core's (1, 3, H, W), with grey and alpha."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import comfy.model_management as mm
+import torch
+from torch import Tensor
+
+from ..rdvfi_core.inputs import check_pair
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """IMAGE batch with 1, 3 or 4 channels, checked once; frames are taken out one by one."""
+
+    images: Tensor  # (B, H, W, C)
+
+    @classmethod
+    def of(cls, images: Tensor, name: str) -> Pictures:
+        if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
+            raise ValueError(f"{name} is {tuple(images.shape)}; give an IMAGE with 1, 3 or 4 channels.")
+        return cls(images)
+
+    @property
+    def channels(self) -> int:
+        return self.images.shape[-1]
+
+    @property
+    def size(self) -> tuple[int, int]:  # (H, W)
+        return tuple(self.images.shape[1:3])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def rgb(self, index: int) -> Tensor:  # (1, 3, H, W)
+        planes = self.images[index : index + 1].movedim(-1, 1)
+        return planes.expand(-1, 3, -1, -1) if self.channels == 1 else planes[:, :3]
+
+    def alpha(self, index: int) -> Tensor | None:  # (1, 1, H, W)
+        return self.images[index : index + 1, ..., 3:].movedim(-1, 1) if self.channels == 4 else None
+
+    def restore(self, frame: Tensor) -> Tensor:  # (3 or 4, H, W) -> (H, W, C)
+        return (frame.mean(0, keepdim=True) if self.channels == 1 else frame).movedim(0, -1)
+
+
+def one_picture(image: Tensor, name: str) -> Pictures:
+    pictures = Pictures.of(image, name)
+    if len(pictures) != 1:
+        raise ValueError(f"{name} holds {len(pictures)} images; pick one of them with the node Image From Batch.")
+    return pictures
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two pictures of one size and kind."""
+
+    start: Tensor  # (1, 3, H, W)
+    end: Tensor
+    planes: tuple[Tensor, Tensor] | None  # alpha of both
+    like: Pictures
+
+    @classmethod
+    def of(cls, start_image: Tensor, end_image: Tensor) -> Pair:
+        start, end = one_picture(start_image, "start_image"), one_picture(end_image, "end_image")
+        if start.channels != end.channels:
+            raise ValueError(
+                f"start_image has {start.channels} channels and end_image has {end.channels}; give both alike."
+            )
+        return cls.between(start, 0, end, 0)
+
+    @classmethod
+    def between(cls, first: Pictures, i: int, second: Pictures, j: int) -> Pair:
+        start, end = check_pair(first.rgb(i), second.rgb(j))
+        planes = (first.alpha(i), second.alpha(j)) if first.channels == 4 else None
+        return cls(start, end, planes, first)
+
+
+def empty_frames(count: int, like: Pictures) -> Tensor:  # (count, H, W, C) where and as ComfyUI keeps its images
+    return torch.empty(
+        (count, *like.size, like.channels), dtype=mm.intermediate_dtype(), device=mm.intermediate_device()
+    )
+
+
+def as_image(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, H, W, C) where and as ComfyUI keeps its images
+    return planes.movedim(1, -1).to(mm.intermediate_device(), mm.intermediate_dtype()).contiguous()
