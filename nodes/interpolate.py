@@ -52,7 +52,13 @@ class RDVFIInterpolate(io.ComfyNode):
                     tooltip="auto: imagined keyframes where the weights hold a generator, else straight motion.",
                 ),
                 io.Int.Input(
-                    "seed", default=0, min=0, max=2**63 - 1, advanced=True, tooltip="Noise of generated keyframes."
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**63 - 1,
+                    control_after_generate=False,  # else the page draws a new seed, and so a new clip, for every run
+                    advanced=True,
+                    tooltip="Noise of generated keyframes.",
                 ),
             ],
             outputs=[

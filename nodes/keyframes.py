@@ -62,7 +62,7 @@ class RDVFIKeyframes(io.ComfyNode):
                     default=0,
                     min=0,
                     max=2**63 - 1,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Noise of the generator. Straight keyframes do not depend on it.",
                 ),
             ],

@@ -10,9 +10,10 @@ from typing import TypeVar
 import torch
 
 MIB = 2**20
-PHASE1_BYTES = 420 * MIB  # peak of phase 1: it works on the motion grid, whatever the size of the images
-PHASE2_FIXED = 130 * MIB  # the part of phase 2 that lives on the motion grid, of one frame
-PHASE2_PER_PIXEL = 200  # bytes for every pixel of a frame, its warps and the planes of `Detail` included
+# Peaks of the live float32 tensors, as tests/core/test_memory.py measures them, and about a sixth more.
+PHASE1_BYTES = 400 * MIB  # phase 1 along 15 keyframes: it works on the motion grid, whatever the size of the images
+PHASE2_FIXED = 36 * MIB  # the part of phase 2 that lives on the motion grid, of one frame
+PHASE2_PER_PIXEL = 220  # bytes for every pixel of a frame: images, warps, the planes of `Detail`, and room for alpha
 AT_ONCE = 8  # frames; more hardly fill a GPU better
 SHARE = 0.6  # of the free memory that a batch may take
 

@@ -139,18 +139,21 @@ class Interpolator:
             if not generated:
                 return base
             generator = self.networks["generator"]
-            return generate(generator, autoencoder, small0, small1, base, validity, seed, steps)
+            return generate(
+                generator, autoencoder, small0, small1, base, validity, seed, steps, should_stop=should_stop
+            )
 
     @torch.no_grad()
     def encode_frames(
         self,
         frames: Tensor,  # (N, 3, H, W) float, RGB in [0, 1], of any size
         times: Iterable[float],  # (N,) strictly increasing
+        size: tuple[int, int] | None = None,  # (h, w) of the motion grid, None for the one of the frames' shape
     ) -> Keyframes:
         """Frames that exist already, such as those of a generated video, as keyframes in the built-in latent space."""
         times = check_times(times)
         frames = check_frames(frames, len(times))
-        small = resize(frames.to(self.device, torch.float32), *motion_size(*frames.shape[-2:]))
+        small = resize(frames.to(self.device, torch.float32), *(size or motion_size(*frames.shape[-2:])))
         with mixed(self.device, self.dtype):
             return from_frames(self.networks["autoencoder"], small[None], times)
 
@@ -195,8 +198,9 @@ class Interpolator:
         """`fit_keyframes` through frames that exist already; they are resized to the images' motion grid."""
         image0, image1 = check_pair(image0, image1)
         times = check_times(times)
-        frames = resize(check_frames(frames, len(times)).float(), *motion_size(*image0.shape[-2:]))
-        return self.fit_keyframes(image0, image1, self.encode_frames(frames, times), progress, should_stop)
+        size = motion_size(*image0.shape[-2:])
+        frames = resize(check_frames(frames, len(times)).float(), *size)
+        return self.fit_keyframes(image0, image1, self.encode_frames(frames, times, size), progress, should_stop)
 
     def render(
         self,

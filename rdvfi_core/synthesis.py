@@ -146,10 +146,12 @@ def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 
 
 
 def _prior(flows: FlowPair) -> Tensor:  # (B, 3, h, w) logits
-    """Nearness in time and visibility decide between the warps; the cross-fade starts at a few percent."""
+    """Nearness in time and visibility decide between the warps. The cross-fade starts where neither side sees the pixel
+    and nowhere else: it shows both ends' contours, and only what no motion explains is better off with them."""
     near0 = ((1 - flows.time).clamp_min(1e-6) * (flows.visible0 + 0.01)).log()
     near1 = (flows.time.clamp_min(1e-6) * (flows.visible1 + 0.01)).log()
-    return torch.cat((near0, near1, torch.full_like(near0, -4.0)), 1)
+    unseen = 1 - torch.maximum(flows.visible0, flows.visible1)
+    return torch.cat((near0, near1, (unseen + 0.003).log()), 1)
 
 
 def _enlarge(values: Tensor, like: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ def reconstruction_losses(frame: Tensor, target: Tensor) -> Losses:
     difference = frame - target
     squared = difference.square().mean()
     gradients = sum(_gradient_error(F.avg_pool2d(difference, 2**k) if k else difference) for k in range(3)) / 3
-    loss = difference.abs().mean() + 4 * squared + 0.5 * gradients
+    loss = difference.abs().mean() + 2 * squared + 0.75 * gradients
     psnr = -10 * (difference.detach().square().mean((1, 2, 3)) + 1e-8).log10().mean()
     return {"loss": loss, "psnr": psnr}
 

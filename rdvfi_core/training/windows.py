@@ -53,7 +53,7 @@ class Windows(IterableDataset):
         batch: int,
         crop: tuple[int, int],  # (h, w) on the motion grid, multiples of 32
         first_step: int = 0,
-        rendered: float = 0.25,
+        rendered: float = 0.4,
         memory: int = 10 * 2**30,
     ):
         self.clips, self.textures, self.seed, self.batch, self.crop = clips, textures, seed, batch, crop

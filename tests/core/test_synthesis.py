@@ -3,11 +3,11 @@ import torch
 import torch.nn.functional as F
 
 from rdvfi_core.precision import mixed
-from rdvfi_core.synthesis import Synthesis
+from rdvfi_core.synthesis import CANDIDATES, SHUFFLE, Synthesis
 from rdvfi_core.trajectory import FlowPair
 from rdvfi_core.warp import backward_warp, resize, resize_flow
 
-CROSS_FADE = torch.tensor(-4.0).exp()  # weight of the plain cross-fade beside the two warps, before training
+CROSS_FADE = 0.003  # weight of the plain cross-fade beside the two warps, before training, where a warp is seen
 HARDLY = 0.01  # weight that is left to a warp whose input does not show the pixel
 
 
@@ -43,9 +43,10 @@ def test_untrained_it_is_the_mean_of_the_warps_weighted_by_time_and_visibility(t
     given = flows(tau=tau)
     found = network()(image0, image1, image0, image1, given)
     weight0, weight1 = (1 - tau) * (given.visible0 + HARDLY), tau * (given.visible1 + HARDLY)
+    weight2 = 1 - torch.maximum(given.visible0, given.visible1) + CROSS_FADE
     fade = (1 - tau) * image0 + tau * image1
     warped0, warped1 = backward_warp(image0, given.to0), backward_warp(image1, given.to1)
-    expected = (weight0 * warped0 + weight1 * warped1 + CROSS_FADE * fade) / (weight0 + weight1 + CROSS_FADE)
+    expected = (weight0 * warped0 + weight1 * warped1 + weight2 * fade) / (weight0 + weight1 + weight2)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
@@ -116,3 +117,46 @@ def test_times_close_to_the_ends_give_ordinary_frames():
     image0, image1, small0, small1 = pair(97, 131)
     for tau in (1e-9, 1 - 1e-9):
         assert network()(image0, image1, small0, small1, flows(tau=tau)).isfinite().all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (97, 131)])
+def test_a_batch_of_times_equals_one_by_one(height, width):
+    made, images = trained().requires_grad_(False), pair(height, width)
+    one_by_one = [flows(tau=tau, seed=seed) for seed, tau in enumerate((0.3, 0.8, 0.55))]
+    together = made(*(image.expand(3, -1, -1, -1) for image in images), FlowPair.batch(one_by_one))
+    alone = torch.cat([made(*images, given) for given in one_by_one])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+    assert (alone[0] - alone[1]).abs().mean() > 0.01
+
+
+def unpainted() -> Synthesis:
+    """Random weights in the heads, but nothing is painted: frames are the candidates' mean."""
+    made = trained().requires_grad_(False)
+    before = 4 + CANDIDATES  # planes of the head ahead of the paint's three
+    for head, start in ((made.correction.decide, before), (made.detail.decide, CANDIDATES)):
+        for parameter in (head.weight, head.bias):
+            parameter[start * SHUFFLE**2 : (start + 3) * SHUFFLE**2] = 0
+    return made
+
+
+def with_planes(images: tuple[torch.Tensor, ...], *planes: int) -> tuple[torch.Tensor, ...]:
+    """The full-resolution images with some of their channels repeated, and a constant plane at the end."""
+    image0, image1, *small = images
+    return *(torch.cat((i, i[:, planes], torch.full_like(i[:, :1], 0.7)), 1) for i in (image0, image1)), *small
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (97, 131)])
+def test_more_planes_follow_the_colours_motion(height, width):
+    images, given = pair(height, width), flows()
+    found = unpainted()(*with_planes(images, 0, 2), given)
+    assert found.shape == (1, 6, height, width)
+    torch.testing.assert_close(found[:, 3:5], found[:, 0:3:2], atol=1e-6, rtol=0)
+    torch.testing.assert_close(found[:, 5], torch.full_like(found[:, 5], 0.7), atol=1e-6, rtol=0)
+
+
+def test_more_planes_are_not_painted_and_leave_the_colour_alone():
+    images, given, made = pair(97, 131), flows(), trained().requires_grad_(False)
+    found = made(*with_planes(images, 0), given)
+    assert torch.equal(found[:, :3], made(*images, given))
+    assert (found[:, 3] - found[:, 0]).abs().mean() > 0.01  # the red is painted
+    torch.testing.assert_close(found[:, 4], torch.full_like(found[:, 4], 0.7), atol=1e-6, rtol=0)

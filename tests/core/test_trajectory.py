@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rdvfi_core.trajectory import MAPS, FlowPair, Trajectory
+from rdvfi_core.trajectory import FLOW_MAPS, MAPS, FlowPair, Trajectory
 from rdvfi_core.warp import pixel_grid
 
 HEIGHT, WIDTH = 48, 64
@@ -352,3 +352,30 @@ def test_a_flow_pair_has_the_shapes_it_promises():
     assert {name: tuple(getattr(pair, name).shape) for name in channels} == {
         name: (2, count, HEIGHT, WIDTH) for name, count in channels.items()
     }
+
+
+def test_flow_pairs_of_several_times_become_one():
+    trajectory = random_trajectory(batch=1)
+    pairs = [trajectory.sample(tau) for tau in (0.7, 0.25, 0.3)]
+    both = FlowPair.batch(pairs)
+    assert both.tau == both.times == (0.7, 0.25, 0.3)
+    for name in FLOW_MAPS:
+        assert torch.equal(getattr(both, name), torch.cat([getattr(pair, name) for pair in pairs]))
+    again = FlowPair.batch([both, random_trajectory(batch=2).sample(0.5)])
+    assert again.times == (0.7, 0.25, 0.3, 0.5, 0.5) and len(again.to0) == 5
+
+
+def test_every_entry_of_a_flow_pair_has_its_time():
+    one_for_all = random_trajectory(batch=2).sample(0.3)
+    assert one_for_all.times == (0.3, 0.3)
+    own = replace(one_for_all, tau=(0.1, 0.6))
+    assert own.times == (0.1, 0.6)
+    for pair in (one_for_all, own):
+        assert pair.time.shape == (2, 1, 1, 1) and pair.time.dtype == torch.float32
+        assert torch.equal(pair.time.flatten(), torch.tensor(pair.times))
+
+
+def test_a_flow_pair_moves_with_everything_but_its_time():
+    moved = replace(random_trajectory().sample(0.3), tau=(0.1, 0.6)).to("meta")
+    assert moved.tau == (0.1, 0.6) and moved.time.device.type == "meta"
+    assert all(getattr(moved, name).device.type == "meta" for name in FLOW_MAPS)
