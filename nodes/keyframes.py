@@ -174,9 +174,9 @@ def to_latent(keyframes: Keyframes) -> dict:
     return {"samples": samples, KEY: {"times": keyframes.times, "space": keyframes.space}}
 
 
-def from_latent(latent: dict, model, vae=None) -> Keyframes:
-    """The keyframes of a LATENT in the built-in space. Latents of another space cross over through RGB: `vae` decodes
-    them, and the frames at their times are encoded anew."""
+def from_latent(latent: dict, model, size: tuple[int, int], vae=None) -> Keyframes:
+    """The keyframes of a LATENT in the built-in space, on a motion grid of `size`. Latents of another space cross over
+    through RGB: `vae` decodes them, and the frames at their times are encoded anew."""
     samples = video(latent)
     known = latent.get(KEY)
     if known is not None and len(known["times"]) == samples.shape[2]:
@@ -195,7 +195,7 @@ def from_latent(latent: dict, model, vae=None) -> Keyframes:
     last = samples.shape[2] - 1
     picked = [round(i * (len(frames) - 1) / last) if last else 0 for i in range(last + 1)]
     rgb = frames[picked][..., :3].movedim(-1, 1).float()
-    return loaded(model).encode_frames(rgb, times)
+    return loaded(model).encode_frames(rgb, times, size)
 
 
 def latent_times(count: int) -> tuple[float, ...]:

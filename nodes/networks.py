@@ -11,7 +11,8 @@ import torch
 from comfy.cli_args import args
 from torch import Tensor, nn
 
-from ..rdvfi_core.memory import PHASE1_BYTES, Memory, frame_bytes
+from ..rdvfi_core.conventions import KEYFRAMES
+from ..rdvfi_core.memory import Memory, frame_bytes, phase1_bytes
 from ..rdvfi_core.pipeline import Interpolator, load_networks
 from ..rdvfi_core.precision import has_fast_bfloat16
 
@@ -79,15 +80,15 @@ def chosen_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.float16 if mm.should_use_fp16(device) else torch.float32
 
 
-def memory_required(height: int, width: int) -> int:
+def memory_required(height: int, width: int, keyframes: int = KEYFRAMES) -> int:
     """Bytes beside the weights, for the larger of the two phases and one frame at a time."""
-    return max(PHASE1_BYTES, frame_bytes(height, width))
+    return max(phase1_bytes(keyframes), frame_bytes(height, width))
 
 
-def loaded(model, height: int = 0, width: int = 0) -> Interpolator:
+def loaded(model, height: int = 0, width: int = 0, keyframes: int = KEYFRAMES) -> Interpolator:
     """The model's networks, on the device with room for phase 1, and for frames of (height, width) where they are
     given. To be asked again before each phase: another node's models may have taken the place meanwhile."""
-    mm.load_models_gpu([model], memory_required=memory_required(height, width))
+    mm.load_models_gpu([model], memory_required=memory_required(height, width, keyframes))
     return model.model.interpolator(model.load_device)
 
 

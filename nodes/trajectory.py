@@ -8,6 +8,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
+from ..rdvfi_core.conventions import motion_size
 from ..rdvfi_core.trajectory import Trajectory
 from .images import Pair
 from .keyframes import from_latent
@@ -64,13 +65,13 @@ class RDVFIFitTrajectory(io.ComfyNode):
         if keyframes is None:
             found = loaded(model).fit(pair.start, pair.end, keyframes="straight", should_stop=interrupted)
         else:
-            chosen = from_latent(keyframes, model, vae)
+            chosen = from_latent(keyframes, model, motion_size(*pair.like.size), vae)
             bar = Progress(1)
 
             def progress(done: int, total: int) -> None:
                 bar.bar.update_absolute(done, total)
 
-            interpolator = loaded(model)
+            interpolator = loaded(model, keyframes=len(chosen.times))
             found = interpolator.fit_keyframes(pair.start, pair.end, chosen, progress, interrupted, direct)
         return io.NodeOutput(TrajectoryValue.of(found))
 

@@ -11,7 +11,8 @@ import torch
 
 MIB = 2**20
 # Peaks of the live float32 tensors, as tests/core/test_memory.py measures them, and about a sixth more.
-PHASE1_BYTES = 400 * MIB  # phase 1 along 15 keyframes: it works on the motion grid, whatever the size of the images
+PHASE1_FIXED = 110 * MIB  # phase 1 works on the motion grid, whatever the size of the images
+PHASE1_PER_KEYFRAME = 20 * MIB
 PHASE2_FIXED = 36 * MIB  # the part of phase 2 that lives on the motion grid, of one frame
 PHASE2_PER_PIXEL = 220  # bytes for every pixel of a frame: images, warps, the planes of `Detail`, and room for alpha
 AT_ONCE = 8  # frames; more hardly fill a GPU better
@@ -39,6 +40,11 @@ def _release() -> None:
 
 
 TORCH = Memory(_free, _release, (torch.OutOfMemoryError,))
+
+
+def phase1_bytes(keyframes: int = 0) -> int:
+    """Peak of phase 1, weights not counted."""
+    return PHASE1_FIXED + PHASE1_PER_KEYFRAME * keyframes
 
 
 def frame_bytes(height: int, width: int, frames: int = 1) -> int:

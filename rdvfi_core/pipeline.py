@@ -18,6 +18,7 @@ from .fusion import IterativeFusion
 from .generator import KeyframeGenerator
 from .inputs import check_frames, check_pair, check_times
 from .keyframes import Keyframes, from_frames, generate, straight_keyframes
+from .keyframes import check_times as check_keyframe_times
 from .memory import TORCH, Memory, frames_at_once, in_batches
 from .motion import AdjacentMotion
 from .precision import mixed
@@ -152,8 +153,10 @@ class Interpolator:
     ) -> Keyframes:
         """Frames that exist already, such as those of a generated video, as keyframes in the built-in latent space."""
         times = check_times(times)
+        check_keyframe_times(times)
         frames = check_frames(frames, len(times))
-        small = resize(frames.to(self.device, torch.float32), *(size or motion_size(*frames.shape[-2:])))
+        size = size or motion_size(*frames.shape[-2:])
+        small = torch.cat([resize(frame.to(self.device, torch.float32), *size) for frame in frames.split(1)])
         with mixed(self.device, self.dtype):
             return from_frames(self.networks["autoencoder"], small[None], times)
 
@@ -198,9 +201,8 @@ class Interpolator:
         """`fit_keyframes` through frames that exist already; they are resized to the images' motion grid."""
         image0, image1 = check_pair(image0, image1)
         times = check_times(times)
-        size = motion_size(*image0.shape[-2:])
-        frames = resize(check_frames(frames, len(times)).float(), *size)
-        return self.fit_keyframes(image0, image1, self.encode_frames(frames, times, size), progress, should_stop)
+        encoded = self.encode_frames(frames, times, motion_size(*image0.shape[-2:]))
+        return self.fit_keyframes(image0, image1, encoded, progress, should_stop)
 
     def render(
         self,
@@ -238,8 +240,7 @@ class Interpolator:
             raise ValueError(f"The trajectory holds {len(trajectory.to0)} pairs; render them one at a time.")
         trajectory = trajectory.to(self.device)
         self._check_grid(image0, trajectory.to0, "trajectory")
-        flows = (None if tau in (0, 1) else trajectory.sample(tau) for tau in times)
-        return self._stream(image0, image1, times, flows, progress, should_stop, planes)
+        return self._stream(image0, image1, times, lambda i: trajectory.sample(times[i]), progress, should_stop, planes)
 
     def fuse(
         self,
@@ -257,30 +258,28 @@ class Interpolator:
             if len(flow.to0) != 1:
                 raise ValueError(f"A flow holds {len(flow.to0)} times; hand over flows of one time each.")
             self._check_grid(image0, flow.to0, "flow")
-        moved = (flow.to(self.device) for flow in flows)
-        return self._stream(image0, image1, times, moved, progress, should_stop, planes)
+        return self._stream(image0, image1, times, lambda i: flows[i].to(self.device), progress, should_stop, planes)
 
-    def _stream(self, image0, image1, times, flows, progress, should_stop, planes) -> Iterator[Tensor]:
-        given0, given1 = image0, image1
-        if planes is not None:
-            given0, given1 = (torch.cat(both, 1) for both in zip((image0, image1), planes, strict=True))
+    def _stream(self, image0, image1, times, flow_at, progress, should_stop, planes) -> Iterator[Tensor]:
+        planes = (None, None) if planes is None else planes
+        given0, given1 = (_with_planes(*both) for both in zip((image0, image1), planes, strict=True))
         ends = {0.0: given0[0].detach(), 1.0: given1[0].detach()}
         full0, full1 = (image.to(self.device, torch.float32) for image in (given0, given1))
         small0, small1 = self._small(image0), self._small(image1)
 
-        def frames(batch: list[tuple[float, FlowPair]]) -> Iterator[Tensor]:
+        def frames(batch: list[int]) -> list[Tensor]:
             _stop(should_stop)
-            inner = [flow for tau, flow in batch if tau not in ends]
-            found = iter(())
+            found, inner = iter(()), [i for i in batch if times[i] not in ends]
             if inner:
                 images = (image.expand(len(inner), -1, -1, -1) for image in (full0, full1, small0, small1))
                 with torch.no_grad(), mixed(self.device, self.dtype):
-                    found = iter(self.networks["synthesis"](*images, FlowPair.batch(inner)).to("cpu", image0.dtype))
-            return [ends[tau].to("cpu", copy=True) if tau in ends else next(found) for tau, _ in batch]
+                    flows = FlowPair.batch([flow_at(i) for i in inner])
+                    found = iter(self.networks["synthesis"](*images, flows).to("cpu", image0.dtype))
+            return [next(found) if i in inner else ends[times[i]].to("cpu", copy=True) for i in batch]
 
         size = frames_at_once(self.device, *image0.shape[-2:], self.memory)
         done = 0
-        for frame in in_batches(frames, zip(times, flows, strict=True), size, self.memory):
+        for frame in in_batches(frames, range(len(times)), size, self.memory):
             yield frame
             done += 1
             if progress is not None:
@@ -330,6 +329,16 @@ def default_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _with_planes(image: Tensor, planes: Tensor | None) -> Tensor:  # (1, 3 + E, H, W)
+    if planes is None:
+        return image
+    if planes.ndim != 4 or planes.shape[2:] != image.shape[2:] or len(planes) != 1:
+        raise ValueError(
+            f"The planes are {tuple(planes.shape)}; beside an image of {tuple(image.shape)} give (1, E, H, W)."
+        )
+    return torch.cat((image, planes.to(image)), 1)
 
 
 def _checked_keyframes(keyframes: Keyframes, autoencoder: Autoencoder, small: Tensor) -> Keyframes:

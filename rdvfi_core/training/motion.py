@@ -15,6 +15,7 @@ from .engine import Losses, Run, Schedule
 from .pairs import PairBatch, RenderedPairs, pair_stream
 
 STEP_DECAY = 0.8  # weight of an estimate relative to the one after it
+LARGE = 20.0  # px of motion at which an error counts half: small motion is to be exact, large motion to be found
 HIDDEN_WEIGHT = 0.25  # of pixels that the other frame does not show: their motion is a guess, but a needed one
 
 
@@ -69,7 +70,7 @@ def both_directions(network: nn.Module, latents: Tensor, iterations: int) -> Mot
 
 def motion_losses(motion: Motion, flow: Tensor, seen: Tensor) -> Losses:
     """flow (B, 2, H, W) px and seen (B, 1, H, W) are exact. "epe" is reported on visible pixels, in px."""
-    weight = HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * seen
+    weight = (HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * seen) / (1 + lengths(flow) / LARGE)
     total = 0.0
     for i, step in enumerate(reversed(motion.steps)):
         factor = flow.shape[-1] // step.shape[-1]

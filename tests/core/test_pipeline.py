@@ -14,8 +14,11 @@ from rdvfi_core.conventions import motion_size, uniform_times
 from rdvfi_core.evaluation.baselines import blend
 from rdvfi_core.fusion import IterativeFusion
 from rdvfi_core.generator import KeyframeGenerator
+from rdvfi_core.keyframes import Keyframes
+from rdvfi_core.memory import Memory
 from rdvfi_core.motion import AdjacentMotion
 from rdvfi_core.synthesis import Synthesis
+from rdvfi_core.trajectory import MAPS, FlowPair, Trajectory
 
 SIZES = [(64, 64), (65, 97), (97, 65), (200, 120)]
 CONFIGS = {
@@ -223,6 +226,213 @@ def test_the_generated_path_runs_and_depends_on_the_seed_alone(pair, monkeypatch
     assert torch.equal(again.to0, trajectory.to0) and torch.equal(again.colour, trajectory.colour)
     assert not torch.equal(other.colour, trajectory.colour)
     assert interpolator.fit(*pair, keyframes="straight").times == (0.0, 1.0)
+
+
+# Several frames at once
+
+
+class Full(Exception):
+    """What the fake memory raises."""
+
+
+class Crowded(torch.nn.Module):
+    """Synthesis that has room for `room` frames at once and notes how many it was given."""
+
+    def __init__(self, synthesis: Synthesis, room: int):
+        super().__init__()
+        self.synthesis, self.room, self.sizes = synthesis, room, []
+
+    def forward(self, image0, image1, small0, small1, flows: FlowPair) -> torch.Tensor:
+        self.sizes.append(len(image0))
+        if len(image0) > self.room:
+            raise Full("no room")
+        return self.synthesis(image0, image1, small0, small1, flows)
+
+
+def crowded(monkeypatch, room: int, at_once: int) -> tuple[Interpolator, list[int], list[int]]:
+    """An interpolator that tries `at_once` frames, the sizes of its batches, and of those the ones before a release."""
+    monkeypatch.setattr(pipeline, "frames_at_once", lambda *_: at_once)
+    networks = random_networks()
+    networks["synthesis"] = Crowded(networks["synthesis"], room)
+    sizes, released = networks["synthesis"].sizes, []
+    memory = Memory(lambda device: None, lambda: released.append(sizes[-1]), (Full,))
+    return Interpolator(networks, device="cpu", memory=memory), sizes, released
+
+
+ORDER = [0.75, 0.1, 0, 0.5, 0.3, 0.1, 1, 1]
+
+
+def test_several_frames_at_once_equal_one_by_one(interpolator, pair, fitted, monkeypatch):
+    one_by_one = interpolator.render(*pair, fitted, ORDER)
+    several, sizes, released = crowded(monkeypatch, room=3, at_once=3)
+    told = []
+    together = several.render(*pair, fitted, ORDER, progress=lambda *done: told.append(done))
+    assert sizes == [2, 3] and released == []  # the ends need no synthesis, nor does a batch of ends alone
+    assert told == [(i + 1, len(ORDER)) for i in range(len(ORDER))]
+    torch.testing.assert_close(together, one_by_one, atol=1e-5, rtol=0)
+    assert torch.equal(together[2], pair[0]) and torch.equal(together[6], pair[1])
+
+
+def test_when_memory_runs_out_fewer_frames_at_once_give_the_same(interpolator, pair, fitted, monkeypatch):
+    times = [0.75, 0.1, 0.5, 0, 0.3, 0.2]
+    small, sizes, released = crowded(monkeypatch, room=1, at_once=4)
+    found = small.render(*pair, fitted, times)
+    assert sizes == [3, 2, 1, 1, 1, 1, 1] and released == [3, 2]
+    assert torch.equal(found, interpolator.render(*pair, fitted, times))
+
+
+def test_a_frame_that_does_not_fit_alone_says_so(pair, fitted, monkeypatch):
+    none, sizes, released = crowded(monkeypatch, room=0, at_once=2)
+    with pytest.raises(Full, match="no room"):
+        none.render(*pair, fitted, [0.2, 0.4])
+    assert sizes == [2, 1] and released == [2]
+
+
+def test_the_device_its_memory_and_the_images_decide_how_many(pair, fitted, monkeypatch):
+    asked = []
+    interpolator, sizes, _ = crowded(monkeypatch, room=9, at_once=2)
+    monkeypatch.setattr(pipeline, "frames_at_once", lambda *given: asked.append(given) or 2)
+    interpolator.render(*pair, fitted, [0.2, 0.4])
+    assert asked == [(torch.device("cpu"), 65, 97, interpolator.memory)] and sizes == [2]
+
+
+def test_flows_that_were_sampled_before_give_the_same_frames(interpolator, pair, fitted):
+    told = []
+    fused = list(interpolator.fuse(*pair, [fitted.sample(tau) for tau in ORDER], lambda *done: told.append(done)))
+    for frame, other in zip(fused, interpolator.stream(*pair, fitted, ORDER), strict=True):
+        assert torch.equal(frame, other)
+    assert told[-1] == (len(ORDER), len(ORDER))
+    with pytest.raises(Interrupted):
+        next(interpolator.fuse(*pair, [fitted.sample(0.5)], should_stop=lambda: True))
+
+
+def test_flows_that_do_not_fit_are_refused_before_any_frame(interpolator, pair, fitted):
+    flow, tall = fitted.sample(0.5), textured(97, 65)
+    with pytest.raises(ValueError, match="The flow was fitted on a 416x288 grid, but images of this size need 288x416"):
+        interpolator.fuse(tall, tall, [flow])
+    with pytest.raises(ValueError, match="A flow holds 2 times; hand over flows of one time each"):
+        interpolator.fuse(*pair, [flow, FlowPair.batch([flow, flow])])
+    with pytest.raises(ValueError, match="times is empty"):
+        interpolator.fuse(*pair, [])
+
+
+# Planes beside the colours
+
+
+def test_planes_follow_and_their_ends_come_back_bit_for_bit(interpolator, pair, fitted):
+    alpha = tuple(textured(65, 97, seed)[None, :1] for seed in (7, 8))
+    frames = list(interpolator.stream(*pair, fitted, [0, 0.4, 1], planes=alpha))
+    assert [frame.shape for frame in frames] == [(4, 65, 97)] * 3
+    for frame, image, plane in zip(frames[::2], pair, alpha, strict=True):
+        assert torch.equal(frame, torch.cat((image, plane[0])))
+    assert torch.equal(frames[1][:3], interpolator.render(*pair, fitted, [0.4])[0])
+    (fused,) = interpolator.fuse(*pair, [fitted.sample(0.4)], planes=alpha)
+    assert torch.equal(fused, frames[1])
+
+
+def test_planes_move_as_the_colours_do_and_constant_ones_stay(interpolator, pair, fitted, monkeypatch):
+    untrained = Synthesis(**CONFIGS["synthesis"]).eval()  # paints nothing
+    monkeypatch.setitem(interpolator.networks, "synthesis", untrained)
+    planes = tuple(torch.cat((image[:1], torch.full_like(image[:1], 0.3)))[None] for image in pair)
+    for frame in interpolator.stream(*pair, fitted, [0.25, 0.8], planes=planes):
+        torch.testing.assert_close(frame[3], frame[0], atol=1e-6, rtol=0)
+        torch.testing.assert_close(frame[4], torch.full_like(frame[4], 0.3), atol=1e-6, rtol=0)
+
+
+# Keyframes
+
+
+@pytest.fixture(scope="module")
+def generating() -> Interpolator:
+    networks = random_networks(generator=True)
+    torch.nn.init.normal_(networks["generator"].head.weight, std=0.5)
+    return Interpolator(networks, device="cpu")
+
+
+def equal(a: Trajectory, b: Trajectory) -> bool:
+    return a.times == b.times and all(torch.equal(getattr(a, name), getattr(b, name)) for name in MAPS)
+
+
+def test_generated_keyframes_and_their_fit_are_the_whole_of_phase_1(generating, pair, monkeypatch):
+    monkeypatch.setattr(pipeline, "KEYFRAMES", 2)
+    found = generating.keyframes(*pair, 2, seed=3)
+    assert found.times == uniform_times(2) and found.latents.shape == (1, 2, 6, 288 // 8, 416 // 8)
+    assert found.space == "rdvfi"
+    assert equal(generating.fit_keyframes(*pair, found), generating.fit(*pair, seed=3, keyframes="generated"))
+    assert not torch.equal(generating.keyframes(*pair, 2, seed=4).latents, found.latents)
+
+
+def test_straight_keyframes_need_no_generator_and_no_seed(generating, interpolator, pair):
+    straight = interpolator.keyframes(*pair, 3)
+    assert straight.times == uniform_times(3)
+    assert torch.equal(interpolator.keyframes(*pair, 3, seed=5).latents, straight.latents)
+    asked = generating.keyframes(*pair, 3, keyframes="straight")
+    assert asked.times == straight.times and asked.space == straight.space
+    assert not torch.equal(generating.keyframes(*pair, 3).latents, asked.latents)
+    with pytest.raises(ValueError, match="hold no keyframe generator"):
+        interpolator.keyframes(*pair, 3, keyframes="generated")
+
+
+def test_several_steps_can_be_stopped_between_them(generating, pair):
+    calls = []
+    several = generating.keyframes(*pair, 1, steps=3, should_stop=lambda: calls.append(True))
+    assert not torch.equal(several.latents, generating.keyframes(*pair, 1).latents)
+    before_the_last = len(calls) - 1
+    calls.clear()
+    with pytest.raises(Interrupted, match="making of keyframes"):
+        generating.keyframes(*pair, 1, steps=3, should_stop=lambda: calls.append(True) or len(calls) > before_the_last)
+
+
+def test_frames_are_encoded_and_fitted_as_in_one_go(interpolator, pair):
+    frames, times = torch.stack((pair[0], pair[1])), [0.25, 0.6]
+    encoded = interpolator.encode_frames(frames, times)
+    assert encoded.times == (0.25, 0.6) and encoded.space == "rdvfi"
+    assert equal(interpolator.fit_keyframes(*pair, encoded), interpolator.fit_frames(*pair, frames, times))
+
+
+def test_frames_fit_where_the_motion_grid_has_another_motion_grid(interpolator):
+    """The grid's own aspect, rounded to 32 px, is not quite the images'."""
+    height, width = 70, 560
+    grid = motion_size(height, width)
+    assert motion_size(*grid) != grid
+    image = textured(height, width)
+    trajectory = interpolator.fit_frames(image, image, image[None], [0.5])
+    assert trajectory.to0.shape[-2:] == grid
+    assert interpolator.encode_frames(image[None], [0.5], size=(64, 96)).latents.shape[-2:] == (8, 12)
+
+
+def test_one_direct_estimate_per_keyframe_leaves_out_the_chain(interpolator, pair, monkeypatch):
+    keyframes = interpolator.encode_frames(torch.stack(pair), [0.3, 0.6])
+    chained = interpolator.fit_keyframes(*pair, keyframes)
+    monkeypatch.setitem(interpolator.networks, "fusion", None)  # it is not asked
+    direct = interpolator.fit_keyframes(*pair, keyframes, direct=True)
+    for name in ("previous", "next", "colour"):
+        assert torch.equal(getattr(direct, name), getattr(chained, name))
+    for name in ("to0", "to1"):
+        assert not torch.equal(getattr(direct, name), getattr(chained, name))
+
+
+@pytest.mark.parametrize(
+    ("shape", "space", "message"),
+    [
+        ((1, 2, 6, 36, 52), "wan21", "in the latent space 'wan21', the weights work in 'rdvfi'; re-encode them"),
+        ((1, 2, 16, 36, 52), "rdvfi", "of 52x36 with 16 channels, 1 in the batch, .* need 52x36 with 6, 1 in the"),
+        ((1, 2, 6, 52, 36), "rdvfi", "of 36x52 with 6 channels, 1 in the batch, .* need 52x36 with 6, 1 in the"),
+        ((2, 2, 6, 36, 52), "rdvfi", "of 52x36 with 6 channels, 2 in the batch, .* need 52x36 with 6, 1 in the batch"),
+    ],
+)
+def test_keyframes_that_do_not_fit_are_refused(interpolator, pair, shape, space, message):
+    with pytest.raises(ValueError, match=message) as error:
+        interpolator.fit_keyframes(*pair, Keyframes(torch.zeros(shape), (0.3, 0.6), space))
+    assert str(error.value).count("\n") == 0 and str(error.value).endswith(".")
+
+
+def test_networks_are_neither_moved_nor_changed():
+    networks = random_networks()
+    kept = Interpolator(networks, device="meta", dtype=torch.bfloat16).networks
+    assert all(kept[name] is network for name, network in networks.items())
+    parameters = [p for network in networks.values() for p in network.parameters()]
+    assert all((p.device.type, p.dtype, p.requires_grad) == ("cpu", torch.float32, True) for p in parameters)
 
 
 # Weight files

@@ -117,7 +117,13 @@ def test_times_are_written_with_commas_or_blanks():
 
 @pytest.mark.parametrize(
     ("number", "value"),
-    [(0.1, Fraction(1, 10)), ("1/3", Fraction(1, 3)), (" 2 ", 2), (Fraction(5, 7), Fraction(5, 7)), ("1e-2", Fraction(1, 100))],
+    [
+        (0.1, Fraction(1, 10)),
+        ("1/3", Fraction(1, 3)),
+        (" 2 ", 2),
+        (Fraction(5, 7), Fraction(5, 7)),
+        ("1e-2", Fraction(1, 100)),
+    ],
 )
 def test_a_number_is_what_is_written(number, value):
     assert exact(number) == value
@@ -188,7 +194,9 @@ def test_a_multiplier_below_one_is_refused(factor, shown, slow_motion):
 
 
 def test_a_rate_above_the_fastest_is_refused():
-    with pytest.raises(ValueError, match=r"59.9401 fps times 17 is above 1000 fps; choose a smaller multiplier or slow"):
+    with pytest.raises(
+        ValueError, match=r"59.9401 fps times 17 is above 1000 fps; choose a smaller multiplier or slow"
+    ):
         Timeline.multiplied(17, NTSC_60)
     assert Timeline.multiplied(10, Fraction(100)).fps == 1000
 
@@ -201,7 +209,9 @@ def test_an_empty_list_of_times_is_refused():
 @pytest.mark.parametrize(("time", "shown"), [(-0.25, "-0.25"), ("7/3", "2.33333"), (3, "3")])
 def test_a_time_outside_the_source_is_refused(time, shown):
     timeline = Timeline.at([0.5, time], FILM)
-    with pytest.raises(ValueError, match=f"The time {shown} lies outside the 3 source frames; positions go from 0 to 2"):
+    with pytest.raises(
+        ValueError, match=f"The time {shown} lies outside the 3 source frames; positions go from 0 to 2"
+    ):
         timeline.plan(3)
 
 
