@@ -48,7 +48,7 @@ class Pictures:
 def one_picture(image: Tensor, name: str) -> Pictures:
     pictures = Pictures.of(image, name)
     if len(pictures) != 1:
-        raise ValueError(f"{name} holds {len(pictures)} images; pick one of them with the node Image From Batch.")
+        raise ValueError(f"{name} holds {len(pictures)} images; pick one of them with the node Get Image from Batch.")
     return pictures
 
 
@@ -68,13 +68,15 @@ class Pair:
             raise ValueError(
                 f"start_image has {start.channels} channels and end_image has {end.channels}; give both alike."
             )
-        return cls.between(start, 0, end, 0)
+        planes = (start.alpha(0), end.alpha(0)) if start.channels == 4 else None
+        return cls(*check_pair(start.rgb(0), end.rgb(0), ("start_image", "end_image")), planes, start)
 
     @classmethod
-    def between(cls, first: Pictures, i: int, second: Pictures, j: int) -> Pair:
-        start, end = check_pair(first.rgb(i), second.rgb(j))
-        planes = (first.alpha(i), second.alpha(j)) if first.channels == 4 else None
-        return cls(start, end, planes, first)
+    def neighbours(cls, pictures: Pictures, i: int) -> Pair:
+        """Frames i and i + 1."""
+        names = (f"Frame {i} of images", f"frame {i + 1} of images")
+        planes = (pictures.alpha(i), pictures.alpha(i + 1)) if pictures.channels == 4 else None
+        return cls(*check_pair(pictures.rgb(i), pictures.rgb(i + 1), names), planes, pictures)
 
 
 def empty_frames(count: int, like: Pictures) -> Tensor:  # (count, H, W, C) where and as ComfyUI keeps its images

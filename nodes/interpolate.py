@@ -83,7 +83,7 @@ def render_plan(model, pictures: Pictures, plan: Plan, keyframes: str, seed: int
     """(len(plan), H, W, C). One pair is held at a time; nothing but the output grows with the number of frames."""
     out, bar, done = empty_frames(len(plan), pictures), Progress(len(plan)), 0
     for i, taus in plan.pairs():
-        pair = Pair.between(pictures, i, pictures, i + 1)
+        pair = Pair.neighbours(pictures, i)
         if all(tau.denominator == 1 for tau in taus):
             for tau in taus:
                 interrupted()

@@ -98,6 +98,9 @@ class RDVFIKeyframesFromFrames(io.ComfyNode):
                     types=[io.Image, io.Latent],
                     tooltip="An IMAGE batch in the order of time, or the LATENT of a video.",
                 ),
+                io.Vae.Input(
+                    "vae", optional=True, tooltip="Decodes frames that are latents of another model. Else not needed."
+                ),
                 io.Int.Input(
                     "count",
                     default=KEYFRAMES,
@@ -132,12 +135,13 @@ class RDVFIKeyframesFromFrames(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, model, frames, count, ends_included, times="") -> io.NodeOutput:
+    def execute(cls, model, frames, count, ends_included, vae=None, times="") -> io.NodeOutput:
         if isinstance(frames, dict):
-            samples = video(frames)
-            chosen, when = choose(samples.shape[2], count, ends_included, _times(times), frames.get(KEY))
-            space = frames.get(KEY, {}).get("space", "unknown")
-            return io.NodeOutput({**frames, "samples": samples[:, :, chosen], KEY: {"times": when, "space": space}})
+            samples, known = video(frames), frames.get(KEY)
+            if known is not None and known["space"] == BUILT_IN_SPACE:
+                chosen, when = choose(samples.shape[2], count, ends_included, _times(times), known["times"])
+                return io.NodeOutput(to_latent(Keyframes(samples.movedim(1, 2)[:, chosen], when, BUILT_IN_SPACE)))
+            frames = decoded(frames["samples"], vae)
         pictures = Pictures.of(frames, "frames")
         chosen, when = choose(len(pictures), count, ends_included, _times(times))
         rgb = torch.cat([pictures.rgb(i) for i in chosen])
@@ -145,7 +149,7 @@ class RDVFIKeyframesFromFrames(io.ComfyNode):
 
 
 def choose(
-    frames: int, count: int, ends_included: bool, times: list[float] | None, known: dict | None = None
+    frames: int, count: int, ends_included: bool, times: list[float], known: tuple[float, ...] | None = None
 ) -> tuple[list[int], tuple[float, ...]]:
     """Which of the frames become keyframes, and their times. `times`, or else those that the frames bring along, or
     else even spacing."""
@@ -153,7 +157,7 @@ def choose(
         if len(times) != frames:
             raise ValueError(f"There are {len(times)} times for {frames} frames; give one for each, or none.")
     elif known is not None:
-        times = known["times"]
+        times = known
     elif ends_included:
         if frames < 3:
             raise ValueError(f"There are {frames} frames, both ends included; give at least 3 to have one between.")
@@ -185,17 +189,22 @@ def from_latent(latent: dict, model, size: tuple[int, int], vae=None) -> Keyfram
         times = latent_times(samples.shape[2])
     if known is not None and known["space"] == BUILT_IN_SPACE:
         return Keyframes(samples.movedim(1, 2), tuple(times), BUILT_IN_SPACE)
+    frames = decoded(latent["samples"], vae)
+    last = samples.shape[2] - 1
+    picked = [round(i * (len(frames) - 1) / last) if last else 0 for i in range(last + 1)]
+    rgb = frames[picked][..., :3].movedim(-1, 1).float()
+    return loaded(model).encode_frames(rgb, times, size)
+
+
+def decoded(samples: Tensor, vae) -> Tensor:  # a LATENT's samples, as another model made them -> (F, H, W, 3)
+    """All frames of the video at once: a VAE that packs several frames into a latent needs all the latents before."""
     if vae is None:
         raise ValueError(
             f"The keyframes are latents with {samples.shape[1]} channels of another model; connect the VAE that "
             "decodes them."
         )
     frames = vae.decode(samples)
-    frames = frames.reshape(-1, *frames.shape[-3:])
-    last = samples.shape[2] - 1
-    picked = [round(i * (len(frames) - 1) / last) if last else 0 for i in range(last + 1)]
-    rgb = frames[picked][..., :3].movedim(-1, 1).float()
-    return loaded(model).encode_frames(rgb, times, size)
+    return frames.reshape(-1, *frames.shape[-3:])
 
 
 def latent_times(count: int) -> tuple[float, ...]:

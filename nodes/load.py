@@ -58,7 +58,7 @@ class RDVFILoadModel(io.ComfyNode):
                 ),
                 InterpolationModel.Output(
                     display_name="interp_model",
-                    tooltip="The same model for the core node Run Frame Interpolation Model.",
+                    tooltip="The same model for core's own node FrameInterpolate.",
                 ),
             ],
         )

@@ -18,13 +18,13 @@ FASTEST = 1000  # frames per second
 LARGEST_TERM = 2**30  # video containers keep a rate as two 32-bit integers
 
 
-def check_pair(image0: Tensor, image1: Tensor) -> tuple[Tensor, Tensor]:
-    """Two images (3, H, W) or (1, 3, H, W), float, RGB in [0, 1] -> both as (1, 3, H, W), values untouched."""
-    image0, image1 = _check_image(image0, "image0"), _check_image(image1, "image1")
+def check_pair(image0: Tensor, image1: Tensor, names: tuple[str, str] = ("image0", "image1")) -> tuple[Tensor, Tensor]:
+    """Two images (3, H, W) or (1, 3, H, W), float, RGB in [0, 1] -> both as (1, 3, H, W), values untouched. names: what
+    the caller's user knows them by."""
+    image0, image1 = _check_image(image0, names[0]), _check_image(image1, names[1])
     if image0.shape != image1.shape:
-        raise ValueError(
-            f"image0 is {_size(image0)} and image1 is {_size(image1)}; resize or crop one of them to the other's size."
-        )
+        first, second = (f"{name} is {_size(image)}" for name, image in zip(names, (image0, image1), strict=True))
+        raise ValueError(f"{first} and {second}; resize or crop one of them to the other's size.")
     return image0, image1
 
 

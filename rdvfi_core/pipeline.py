@@ -305,7 +305,7 @@ class Interpolator:
         if keyframes not in ("auto", "straight", "generated"):
             raise ValueError(f"keyframes is {keyframes!r}; give 'auto', 'straight' or 'generated'.")
         if keyframes == "generated" and "generator" not in self.networks:
-            raise ValueError("These weights hold no keyframe generator; use keyframes='straight' or other weights.")
+            raise ValueError("These weights hold no keyframe generator; take straight motion or other weights.")
         return keyframes != "straight" and "generator" in self.networks
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 
-from .inputs import FASTEST, check_fps
+from .inputs import check_fps
 
 MOST_FRAMES = 10_000_000  # a plan of more is a slip of the pen
 NTSC = tuple(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120, 240))  # 23.976, 29.97, ... as they are meant
+FINEST_RATE = 100_000  # denominator: a float such as 50 / 3 means the fraction near it
 NTSC_SLACK = Fraction(1, 200)
 
 
@@ -77,11 +78,6 @@ class Timeline:
         factor = exact(factor)
         if factor < 1:
             raise ValueError(f"The multiplier is {_decimal(factor)}; give 1 or more, or a target rate to drop frames.")
-        if not slow_motion and source_fps * factor > FASTEST:
-            raise ValueError(
-                f"{_decimal(source_fps)} fps times {_decimal(factor)} is above {FASTEST} fps; choose a smaller "
-                "multiplier or slow motion."
-            )
         return cls(source_fps if slow_motion else source_fps * factor, 1 / factor)
 
     @classmethod
@@ -123,10 +119,11 @@ def exact(number: int | float | str | Fraction) -> Fraction:
 
 
 def exact_fps(fps: float | str | Fraction) -> Fraction:
-    """A rate as it is meant: 23.976 and 29.97 stand for 24000/1001 and 30000/1001, the rates of NTSC video."""
-    rate = check_fps(fps)
+    """A rate as it is meant: 23.976 and 29.97 stand for 24000/1001 and 30000/1001, the rates of NTSC video, and a float
+    for the simplest fraction that it comes from."""
+    rate = fps if isinstance(fps, Fraction) else exact(fps).limit_denominator(FINEST_RATE)
     near = [meant for meant in NTSC if rate.denominator != 1 and abs(rate - meant) < NTSC_SLACK]
-    return near[0] if near else rate
+    return near[0] if near else check_fps(rate)
 
 
 def parse_times(text: str) -> list[Fraction]:

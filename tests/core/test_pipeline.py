@@ -169,7 +169,7 @@ def test_bad_input_is_refused_before_any_work(interpolator, pair, monkeypatch):
         interpolator(pair[0] * math.nan, pair[1], [0.5])
     with pytest.raises(ValueError, match="keyframes is 'curved'; give 'auto', 'straight' or 'generated'"):
         interpolator(*pair, [0.5], keyframes="curved")
-    with pytest.raises(ValueError, match="hold no keyframe generator; use keyframes='straight'"):
+    with pytest.raises(ValueError, match="hold no keyframe generator; take straight motion"):
         interpolator(*pair, [0.5], keyframes="generated")
 
 

@@ -193,12 +193,20 @@ def test_a_multiplier_below_one_is_refused(factor, shown, slow_motion):
         Timeline.multiplied(factor, FILM, slow_motion)
 
 
-def test_a_rate_above_the_fastest_is_refused():
-    with pytest.raises(
-        ValueError, match=r"59.9401 fps times 17 is above 1000 fps; choose a smaller multiplier or slow"
-    ):
-        Timeline.multiplied(17, NTSC_60)
-    assert Timeline.multiplied(10, Fraction(100)).fps == 1000
+@pytest.mark.parametrize(
+    "rate",
+    [
+        FILM,
+        NTSC_60,
+        Fraction(24000, 1001),
+        Fraction(30000, 1001),
+        Fraction(50, 3),
+        Fraction(25, 2),
+        Fraction(12345, 1000),
+    ],
+)
+def test_a_rate_comes_back_from_a_float(rate):
+    assert exact_fps(float(rate)) == rate
 
 
 def test_an_empty_list_of_times_is_refused():
