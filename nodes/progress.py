@@ -21,6 +21,10 @@ class Progress:
         self.done += 1
         self.bar.update_absolute(self.done, self.total, self._preview(frame))
 
+    def report(self, done: int, total: int) -> None:
+        """For the core's `progress` callbacks, which count on their own."""
+        self.bar.update_absolute(done, total)
+
     def _preview(self, frame: Tensor | None) -> tuple | None:
         now = time.monotonic()
         if frame is None or comfy.utils.PROGRESS_BAR_HOOK is None or now - self.shown < PREVIEW_SECONDS:

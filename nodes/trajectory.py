@@ -66,13 +66,8 @@ class RDVFIFitTrajectory(io.ComfyNode):
             found = loaded(model).fit(pair.start, pair.end, keyframes="straight", should_stop=interrupted)
         else:
             chosen = from_latent(keyframes, model, motion_size(*pair.like.size), vae)
-            bar = Progress(1)
-
-            def progress(done: int, total: int) -> None:
-                bar.bar.update_absolute(done, total)
-
             interpolator = loaded(model, keyframes=len(chosen.times))
-            found = interpolator.fit_keyframes(pair.start, pair.end, chosen, progress, interrupted, direct)
+            found = interpolator.fit_keyframes(pair.start, pair.end, chosen, Progress(1).report, interrupted, direct)
         return io.NodeOutput(TrajectoryValue.of(found))
 
 

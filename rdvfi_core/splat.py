@@ -9,6 +9,8 @@ from torch import Tensor
 from .warp import pixel_grid
 
 HOLE = 1e-6  # a pixel that gathered less weight than this was reached by nothing
+SPARSE = 0.25  # mean weight around a pixel under which single strays outweigh what belongs there
+NEIGHBOURHOOD = 5  # px, side of the square of that mean
 
 
 def splat(
@@ -47,6 +49,21 @@ def fill_holes(
     coarse = fill_holes(mean, count, threshold=1)
     enlarged = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
     return torch.where(known, values, enlarged[..., :height, :width])
+
+
+def remove_strays(
+    values: Tensor,  # (B, C, h, w), without holes
+    weight: Tensor,  # (B, 1, h, w)
+) -> Tensor:  # (B, C, h, w)
+    """Where little weight arrived, as on ground that is just being uncovered, each plane takes the median of the 3x3
+    pixels around: stray pixels of an object's edge, heavy but single, lose against the ground they landed on."""
+    mean = F.avg_pool2d(weight, NEIGHBOURHOOD, 1, NEIGHBOURHOOD // 2, count_include_pad=False)
+    batch, _, y, x = (mean < SPARSE).nonzero(as_tuple=True)
+    padded = F.pad(values, (1, 1, 1, 1), mode="replicate")
+    around = torch.stack([padded[batch, :, y + dy, x + dx] for dy in range(3) for dx in range(3)], -1)
+    settled = values.clone()
+    settled[batch, :, y, x] = around.median(-1).values
+    return settled
 
 
 def _halve(values: Tensor) -> Tensor:

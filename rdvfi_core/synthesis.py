@@ -22,6 +22,7 @@ SHUFFLE = 4
 FEATURES = 8  # planes that `Correction` hands to `Detail` beside the blend's logits
 FLOW_UNIT = 16.0  # px of the motion grid that enter the network as 1
 SEEN = 3 * 3 + 2 * 3 + 4 + 4 + 2  # planes that `Correction` reads: warps and colour, unwarped ends, flows, maps, times
+CERTAINTY = 3.0  # power of visibility in the blend
 CANDIDATES = 3  # warp of I0, warp of I1, and the plain cross-fade for what no motion explains
 
 
@@ -146,10 +147,11 @@ def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 
 
 
 def _prior(flows: FlowPair) -> Tensor:  # (B, 3, h, w) logits
-    """Nearness in time and visibility decide between the warps. The cross-fade starts where neither side sees the pixel
-    and nowhere else: it shows both ends' contours, and only what no motion explains is better off with them."""
-    near0 = ((1 - flows.time).clamp_min(1e-6) * (flows.visible0 + 0.01)).log()
-    near1 = (flows.time.clamp_min(1e-6) * (flows.visible1 + 0.01)).log()
+    """Nearness in time and visibility decide between the warps; visibility counts with a power, because a warp that is
+    hidden with 80 % certainty must not be shown with 20 % strength. The cross-fade starts where neither side sees the
+    pixel and nowhere else: it shows both ends' contours, and only what no motion explains is better off with them."""
+    near0 = (1 - flows.time).clamp_min(1e-6).log() + CERTAINTY * (flows.visible0 + 0.03).log()
+    near1 = flows.time.clamp_min(1e-6).log() + CERTAINTY * (flows.visible1 + 0.03).log()
     unseen = 1 - torch.maximum(flows.visible0, flows.visible1)
     return torch.cat((near0, near1, (unseen + 0.003).log()), 1)
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .cubic import cubic_velocity_weights, cubic_weights, interval_of, linear_weights
-from .splat import HOLE, fill_holes, splat
+from .splat import HOLE, fill_holes, remove_strays, splat
 from .warp import compose, sample_at
 
 MAPS = dict(to0=2, to1=2, previous=2, next=2, visible0=1, visible1=1, importance=1, colour=3)  # channels of each
@@ -248,7 +248,7 @@ class Trajectory:
             weight = share * self.importance[:, knot].clamp(LEAST_IMPORTANCE, 0).exp()
             more, weight = splat(value, move, weight)
             sums, coverage = sums + more, coverage + weight
-        return fill_holes(sums / coverage.clamp(min=HOLE), coverage), coverage
+        return remove_strays(fill_holes(sums / coverage.clamp(min=HOLE), coverage), coverage), coverage
 
     def _chain(self, points: Tensor, source: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """Positions (B, P, 2) of the points at each knot, and (B, P): 1 where the knot shows the tracked surface."""

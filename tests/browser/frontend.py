@@ -1,29 +1,47 @@
-"""ComfyUI's own front end in headless Chromium, as a user would have it."""
+"""ComfyUI's own front end in headless Chromium, driven as a user would."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
 LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--mute-audio", LOOPBACK_ONLY]
+SECONDS = 180  # for anything, on a busy machine
 READY = "() => window.app?.extensionManager?.workflow && window.LiteGraph?.registered_node_types?.RDVFIInterpolate"
+
 # Toasts vanish again, so each is written down when it appears.
 RECORD_TOASTS = """
 window.toasts = [];
 new MutationObserver(records => {
-  for (const node of records.flatMap(record => [...record.addedNodes]))
-    for (const toast of node.querySelectorAll?.('.p-toast-message') ?? [])
-      window.toasts.push({severity: toast.className.match(/p-toast-message-(\\w+)/)?.[1], text: toast.innerText});
+  for (const node of records.flatMap(record => [...record.addedNodes])) {
+    if (!(node instanceof Element)) continue;
+    for (const toast of [node, ...node.querySelectorAll('*')].filter(e => e.matches('.p-toast-message')))
+      window.toasts.push([toast.className, toast.innerText]);
+  }
 }).observe(document, {childList: true, subtree: true});
 """
 
+LOAD_TEMPLATE = """async ([pack, name]) => {
+  const file = await fetch(`/api/workflow_templates/${pack}/${name}.json`);
+  await app.loadGraphData(await file.json(), true, true, name);
+}"""
+
+RUN = """milliseconds => new Promise((done, failed) => {
+  const once = {once: true};
+  app.api.addEventListener('execution_success', event => done(event.detail.prompt_id), once);
+  app.api.addEventListener('execution_error', event => failed(Error(event.detail.exception_message)), once);
+  setTimeout(() => failed(Error('the run takes too long')), milliseconds);
+  document.querySelector('[data-testid=queue-button]').click();
+})"""
+
 
 @contextmanager
-def chromium():
+def chromium() -> Iterator:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -33,13 +51,57 @@ def chromium():
 
 
 class FrontEnd:
-    """One tab."""
+    """One tab with the front end. A call runs JavaScript in it: tab("() => app.graph.nodes.length")."""
 
-    def __init__(self, browser, url: str, query: str = "", size: tuple[int, int] = (1600, 900)):
+    def __init__(self, browser, url: str, query: str = "", size: tuple[int, int] = (1600, 800)):
         self.page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+        self.page.set_default_timeout(SECONDS * 1000)
         self.page.add_init_script(RECORD_TOASTS)
-        self.page.goto(f"{url}/{query}", wait_until="domcontentloaded")
-        self.page.wait_for_function(READY, timeout=60_000)
+        self.page.goto(f"{url}/{query}", wait_until="commit")
+        self.page.wait_for_function(READY)
 
     def __call__(self, script: str, argument=None):
         return self.page.evaluate(script, argument)
+
+    def wait(self, condition: str, argument=None) -> None:
+        self.page.wait_for_function(condition, arg=argument)
+
+    def renderer(self, name: str) -> None:
+        """classic draws nodes on the canvas, nodes2 as HTML."""
+        self("on => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on)", name == "nodes2")
+        self.wait("on => LiteGraph.vueNodesMode === on", name == "nodes2")
+
+    def open(self, pack: str, template: str) -> None:
+        self("() => { toasts.length = 0 }")
+        self(LOAD_TEMPLATE, [pack, template])
+
+    def types(self) -> list[str]:
+        return self("() => app.graph.nodes.map(node => node.type)")
+
+    def unknown(self) -> list[str]:
+        """Types of nodes that the page could not make."""
+        return self("() => app.graph.nodes.filter(node => node.has_errors).map(node => node.type)")
+
+    def errors(self) -> list[str]:
+        """Texts of the red and yellow toasts since the last template was opened."""
+        return self("() => toasts.filter(([kind]) => /error|warn/.test(kind)).map(([, text]) => text)")
+
+    def prompt(self) -> dict:
+        """The graph in the API's format."""
+        return self("async () => (await app.graphToPrompt()).output")
+
+    def set_widget(self, node_type: str, **values) -> None:
+        for name, value in values.items():
+            script = """([type, name, value]) => {
+              const node = app.graph.nodes.find(node => node.type === type);
+              node.widgets.find(widget => widget.name === name).value = value;
+            }"""
+            self(script, [node_type, name, value])
+
+    def run(self) -> str:
+        """Presses Run; the number of the finished job."""
+        return self(RUN, SECONDS * 1000)
+
+    def picture(self, path: Path) -> None:
+        self.page.wait_for_timeout(800)  # until nodes have found their sizes
+        self.page.screenshot(path=path)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rdvfi_core.splat import _add_planes, _add_rows, _corners, fill_holes, splat
+from rdvfi_core.splat import _add_planes, _add_rows, _corners, fill_holes, remove_strays, splat
 
 
 def test_zero_flow_returns_the_values():
@@ -116,3 +116,23 @@ def test_fill_stays_within_the_range_around_the_hole_and_changes_smoothly():
 
 def test_fill_of_an_empty_frame_is_zero():
     assert fill_holes(torch.rand(1, 2, 6, 7), torch.zeros(1, 1, 6, 7)).abs().max() == 0
+
+
+# Strays
+
+
+def test_single_strays_on_sparse_ground_give_way_to_the_ground():
+    values, weight = torch.zeros(1, 2, 24, 24), torch.full((1, 1, 24, 24), 0.01)
+    values[:, 0] = 3.0
+    for y, x in ((5, 5), (9, 14), (18, 7)):
+        values[..., y, x], weight[..., y, x] = 50.0, 1.0
+    settled = remove_strays(values, weight)
+    assert settled[:, 0].eq(3).all() and settled[:, 1].eq(0).all()
+
+
+def test_where_enough_arrived_nothing_changes():
+    values = torch.rand(2, 3, 20, 28, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(remove_strays(values, torch.ones(2, 1, 20, 28)), values)
+    half = torch.ones(2, 1, 20, 28)
+    half[..., 14:] = 0.01
+    assert torch.equal(remove_strays(values, half)[..., :13], values[..., :13])

@@ -8,7 +8,7 @@ from rdvfi_core.trajectory import FlowPair
 from rdvfi_core.warp import backward_warp, resize, resize_flow
 
 CROSS_FADE = 0.003  # weight of the plain cross-fade beside the two warps, before training, where a warp is seen
-HARDLY = 0.01  # weight that is left to a warp whose input does not show the pixel
+HARDLY = 0.03  # visibility of what is not seen
 
 
 def network(seed: int = 0) -> Synthesis:
@@ -42,7 +42,7 @@ def test_untrained_it_is_the_mean_of_the_warps_weighted_by_time_and_visibility(t
     image0, image1, *_ = pair(64, 96)
     given = flows(tau=tau)
     found = network()(image0, image1, image0, image1, given)
-    weight0, weight1 = (1 - tau) * (given.visible0 + HARDLY), tau * (given.visible1 + HARDLY)
+    weight0, weight1 = (1 - tau) * (given.visible0 + HARDLY) ** 3, tau * (given.visible1 + HARDLY) ** 3
     weight2 = 1 - torch.maximum(given.visible0, given.visible1) + CROSS_FADE
     fade = (1 - tau) * image0 + tau * image1
     warped0, warped1 = backward_warp(image0, given.to0), backward_warp(image1, given.to1)
@@ -61,7 +61,7 @@ def test_any_size(height, width):
     assert found.shape == image0.shape
     warps = (backward_warp(i, resize_flow(f, height, width)) for i, f in ((image0, given.to0), (image1, given.to1)))
     candidates = (*warps, torch.lerp(image0, image1, 0.3))
-    shares = torch.tensor((0.7 * (1 + HARDLY), 0.3 * (1 + HARDLY), CROSS_FADE))
+    shares = torch.tensor((0.7 * (1 + HARDLY) ** 3, 0.3 * (1 + HARDLY) ** 3, CROSS_FADE))
     expected = sum(s * c for s, c in zip(shares / shares.sum(), candidates, strict=True))
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
