@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import comfy.model_management as mm
 import torch
 from comfy_api.latest import io
 
 from ..rdvfi_core.flow_viz import flow_to_rgb
 from ..rdvfi_core.inputs import check_times
 from ..rdvfi_core.timeline import parse_times
+from ..rdvfi_core.trajectory import Trajectory
 from .images import Pair, as_image, empty_frames
 from .networks import interrupted, loaded
 from .progress import Progress
@@ -65,15 +67,15 @@ class RDVFISampleFlow(io.ComfyNode):
 
     @classmethod
     def execute(cls, trajectory: TrajectoryValue, frames: int, times: str, method: str) -> io.NodeOutput:
-        when, source = _times(times, frames), trajectory.trajectory()
+        when, source = _times(times, frames), on_device(trajectory)
         flows, bar = [], Progress(len(when))
         for tau in when:
             interrupted()
-            flows.append(source.sample(tau, method))
+            flows.append(FlowValue.of(source.sample(tau, method)))
             bar.step()
         pictures = [as_image(torch.cat([flow_to_rgb(getattr(f, side)) for f in flows])) for side in ("to0", "to1")]
         masks = [torch.cat([getattr(f, side)[:, 0] for f in flows]) for side in ("visible0", "visible1")]
-        return io.NodeOutput([FlowValue.of(f) for f in flows], *pictures, *masks)
+        return io.NodeOutput(flows, *pictures, *masks)
 
 
 class RDVFIWarpFuse(io.ComfyNode):
@@ -109,6 +111,13 @@ class RDVFIWarpFuse(io.ComfyNode):
             out[i] = pair.like.restore(frame)
             bar.step(frame)
         return io.NodeOutput(out)
+
+
+def on_device(value: TrajectoryValue) -> Trajectory:
+    """Where ComfyUI computes, with room made for it and for one flow."""
+    device = mm.get_torch_device()
+    mm.free_memory(2 * sum(tensor.nbytes for tensor in value[1:]), device)
+    return value.trajectory().to(device)
 
 
 def _times(text: str, frames: int) -> list[float]:
