@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .autoencoder import Autoencoder
@@ -15,9 +14,10 @@ from .fusion import IterativeFusion
 from .keyframes import Keyframes
 from .motion import AdjacentMotion, Features, Motion
 from .trajectory import Trajectory
-from .warp import backward_warp, compose, resize, resize_flow
+from .warp import compose, resize, resize_flow
 
-STRAIGHT_ITERATIONS = 10  # of phi1 between the two ends, which lie far apart
+COARSE_ITERATIONS = 10  # of phi1 between frames that lie far apart, at half the size
+REFINING_ITERATIONS = 4  # then at full size
 ADJACENT_ITERATIONS = 6  # between neighbouring knots
 HIDDEN_IMPORTANCE = 4.0  # what a pixel that its neighbouring knots do not show loses in the splat, as a log-weight
 
@@ -27,12 +27,11 @@ def fit_straight(
     autoencoder: Autoencoder,
     small0: Tensor,  # (B, 3, h, w) on the motion grid
     small1: Tensor,
-    iterations: int = STRAIGHT_ITERATIONS,
 ) -> Trajectory:
     """Straight motion between the two ends: the fallback without a generator, and the base that a generator
     corrects."""
     batch = len(small0)
-    found = long_range_motion(motion, autoencoder, torch.cat((small0, small1)), iterations)
+    found = long_range_motion(motion, autoencoder, torch.cat((small0, small1)))
     visible = found.visible.float()
     return Trajectory.straight(
         found.flow[:batch],
@@ -50,31 +49,18 @@ def long_range_motion(
     motion: AdjacentMotion,
     autoencoder: Autoencoder,
     images: Tensor,  # (2 B, 3, h, w) on the motion grid: all first images, then all second ones
-    iterations: int = STRAIGHT_ITERATIONS,
 ) -> Motion:  # first -> second, then second -> first
-    """phi1 between frames that lie far apart, from two starts: from no motion, and from what it finds at half the size,
-    where the motion is half as large. Each direction of each pair keeps the estimate that explains it better."""
+    """phi1 between frames that lie far apart: first at half the size, where the motion is half as large, then refined
+    from there."""
     height, width = images.shape[-2:]
 
-    def estimate(features: Features, start: Tensor | None = None) -> Motion:
+    def estimate(images: Tensor, iterations: int, start: Tensor | None = None) -> Motion:
+        features = motion.encode(_encode(autoencoder, images))
         return motion(features, _swap(features, len(images) // 2), iterations, start)
 
-    coarse = estimate(motion.encode(_encode(autoencoder, resize(images, height // 2, width // 2)))).flow
-    features = motion.encode(_encode(autoencoder, images))
-    plain = estimate(features)
-    guided = estimate(features, resize_flow(coarse, height // LATENT_STRIDE, width // LATENT_STRIDE))
-    better = _unexplained(images, guided.flow) < _unexplained(images, plain.flow)
-    return Motion(
-        torch.where(better, guided.flow, plain.flow), torch.where(better, guided.visibility, plain.visibility)
-    )
-
-
-def _unexplained(images: Tensor, flow: Tensor) -> Tensor:  # (2 B, 1, 1, 1)
-    """Mean difference of each image and the other one warped to it, weighted by texture: any flow fits plain ground."""
-    difference = (images - backward_warp(images.roll(len(images) // 2, 0), flow)).abs().mean(1, keepdim=True)
-    grey = F.pad(images.mean(1, keepdim=True), (0, 1, 0, 1), mode="replicate")
-    texture = (grey[..., :-1, 1:] - grey[..., :-1, :-1]).square() + (grey[..., 1:, :-1] - grey[..., :-1, :-1]).square()
-    return (difference * texture).sum((1, 2, 3), keepdim=True) / (texture.sum((1, 2, 3), keepdim=True) + 1e-6)
+    coarse = estimate(resize(images, height // 2, width // 2), COARSE_ITERATIONS).flow
+    start = resize_flow(coarse, height // LATENT_STRIDE, width // LATENT_STRIDE)
+    return estimate(images, REFINING_ITERATIONS, start)
 
 
 def fit_keyframes(
@@ -112,7 +98,7 @@ def fit_keyframes(
     for i in range(1, last + 1):  # both chains take a step at once
         k, m = i, last - i
         if direct:
-            found = motion(of(k, m), of(0, last), STRAIGHT_ITERATIONS)
+            found = motion(of(k, m), of(0, last), COARSE_ITERATIONS)
         else:
             back, forth = links[k - 1][0][0], links[m][0][1]
             base = torch.cat((compose(back, to0[-1]), compose(forth, to1[-1])))

@@ -24,7 +24,7 @@ from .windows import WindowBatch, Windows, window_stream
 
 MOTION_WEIGHT = 0.01  # of phi1's own loss in joint training; it is measured in pixels, the rendering loss in intensity
 MOTION_EVERY = 2  # steps of joint training for one step of phi1's own loss
-ITERATIONS = 6  # of phi1; fewer than in use, for speed
+ITERATIONS = 6  # of phi1 on rendered pairs
 
 
 def train_rendering(
@@ -86,7 +86,7 @@ def rendering_losses(
 ) -> Losses:
     """The mean over the window's targets; the motion is fitted once."""
     with torch.set_grad_enabled(joint):
-        trajectory = fit_straight(motion, autoencoder, window.small_first, window.small_second, ITERATIONS)
+        trajectory = fit_straight(motion, autoencoder, window.small_first, window.small_second)
     terms = []
     for tau, target in zip(window.times, window.targets, strict=True):
         with torch.set_grad_enabled(joint):

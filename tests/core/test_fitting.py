@@ -8,8 +8,8 @@ from rdvfi_core.autoencoder import Autoencoder
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.fitting import (
     ADJACENT_ITERATIONS,
+    COARSE_ITERATIONS,
     HIDDEN_IMPORTANCE,
-    STRAIGHT_ITERATIONS,
     fit_keyframes,
     fit_straight,
 )
@@ -97,7 +97,7 @@ def test_the_chain_asks_phi1_for_neighbours_only_and_direct_mode_for_the_ends_to
     fit_keyframes(chained, composition, Clock(), moment(0.0), moment(1.0), keyframes(0.3, 0.6))
     fit_keyframes(direct, None, Clock(), moment(0.0), moment(1.0), keyframes(0.3, 0.6), direct=True)
     assert chained.iterations == 3 * [ADJACENT_ITERATIONS]
-    assert direct.iterations == 3 * [ADJACENT_ITERATIONS] + 3 * [STRAIGHT_ITERATIONS]
+    assert direct.iterations == 3 * [ADJACENT_ITERATIONS] + 3 * [COARSE_ITERATIONS]
 
 
 def test_phi2_gets_the_composition_along_the_chain_with_the_right_end():
