@@ -11,7 +11,7 @@ from pathlib import Path
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
 LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--mute-audio", LOOPBACK_ONLY]
-SECONDS = 180  # for anything, on a busy machine
+SECONDS = 120  # for anything, on a busy machine
 READY = "() => window.app?.extensionManager?.workflow && window.LiteGraph?.registered_node_types?.RDVFIInterpolate"
 
 # Toasts vanish again, so each is written down when it appears.
@@ -30,6 +30,11 @@ LOAD_TEMPLATE = """async ([pack, name]) => {
   const file = await fetch(`/api/workflow_templates/${pack}/${name}.json`);
   await app.loadGraphData(await file.json(), true, true, name);
 }"""
+
+WIDGET = """([type, name, value]) => {
+  const widgets = app.graph.nodes.find(node => node.type === type).widgets;
+  const widget = widgets.find(widget => widget.name === name);
+"""
 
 RUN = """milliseconds => new Promise((done, failed) => {
   const once = {once: true};
@@ -75,6 +80,23 @@ class FrontEnd:
         self("() => { toasts.length = 0 }")
         self(LOAD_TEMPLATE, [pack, template])
 
+    def new_workflow(self) -> None:
+        self("() => { toasts.length = 0 }")
+        self("() => app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+        self.wait("() => app.graph.nodes.length === 0")
+
+    def place(self, name: str) -> None:
+        """Puts the first thing that the search finds under this name on the empty canvas."""
+        self("() => app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
+        search = self.page.get_by_role("dialog").get_by_role("textbox").or_(self.page.get_by_role("combobox")).first
+        search.fill(name)
+        self.page.get_by_text(name, exact=True).last.wait_for()
+        search.press("Enter")
+        search.wait_for(state="hidden")
+        self.page.mouse.move(700, 400)  # it hangs on the pointer until the next click
+        self.page.mouse.click(700, 400)
+        self.wait("() => app.graph.nodes.length === 1 && !app.graph.nodes[0].flags.ghost")
+
     def types(self) -> list[str]:
         return self("() => app.graph.nodes.map(node => node.type)")
 
@@ -82,25 +104,43 @@ class FrontEnd:
         """Types of nodes that the page could not make."""
         return self("() => app.graph.nodes.filter(node => node.has_errors).map(node => node.type)")
 
-    def errors(self) -> list[str]:
-        """Texts of the red and yellow toasts since the last template was opened."""
-        return self("() => toasts.filter(([kind]) => /error|warn/.test(kind)).map(([, text]) => text)")
+    def complaints(self) -> list[str]:
+        """Red and yellow toasts since the last workflow was opened, and the list of errors that the page shows now."""
+        toasts = self("() => toasts.filter(([kind]) => /error|warn/.test(kind)).map(([, text]) => text)")
+        return toasts + self.page.get_by_test_id("error-overlay").all_inner_texts()
+
+    def node(self, title: str) -> str:
+        """The number of the node with this title."""
+        return self("title => String(app.graph.nodes.find(node => node.title === title).id)", title)
 
     def prompt(self) -> dict:
         """The graph in the API's format."""
         return self("async () => (await app.graphToPrompt()).output")
 
+    def widget(self, node_type: str, name: str):
+        return self(WIDGET + "return widget.value }", [node_type, name])
+
     def set_widget(self, node_type: str, **values) -> None:
         for name, value in values.items():
-            script = """([type, name, value]) => {
-              const node = app.graph.nodes.find(node => node.type === type);
-              node.widgets.find(widget => widget.name === name).value = value;
-            }"""
-            self(script, [node_type, name, value])
+            self(WIDGET + "widget.value = value }", [node_type, name, value])
+
+    def select(self, node_type: str) -> None:
+        """Clicks on the title of a node that the canvas draws."""
+        x, y = self(
+            """type => {
+              const {pos: [x, y], size: [width]} = app.graph.nodes.find(node => node.type === type);
+              return app.canvasPosToClientPos([x + width / 2, y - 15]);
+            }""",
+            node_type,
+        )
+        self.page.mouse.click(x, y)
 
     def run(self) -> str:
         """Presses Run; the number of the finished job."""
         return self(RUN, SECONDS * 1000)
+
+    def fit_view(self) -> None:
+        self("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")
 
     def picture(self, path: Path) -> None:
         self.page.wait_for_timeout(800)  # until nodes have found their sizes

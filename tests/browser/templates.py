@@ -1,0 +1,30 @@
+"""The pack's workflow templates, and what each of them gives."""
+
+from __future__ import annotations
+
+from comfyui import REPOSITORY
+
+WORKFLOWS = REPOSITORY / "workflows"
+TEMPLATES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
+
+SHORT = {"width": 320, "height": 180, "frames": 5}  # of the sample clip in tests, at most
+
+# Frames and frames per second of the video that a template saves, from a sample clip no longer than that.
+VIDEOS = {
+    "generated-clip-four-times-smoother": (17, 64),
+    "point-tracks": (17, 16),
+    "rdvfi-in-the-core-interpolation-node": (17, 24),
+    "slow-motion-from-two-pictures": (25, 24),
+}
+
+# Title of a preview and its number of pictures.
+PREVIEWS = {
+    "every-step-as-a-node": {
+        "Keyframes": 7,
+        "Motion to the start": 4,
+        "Motion to the end": 4,
+        "Seen in the start": 4,
+        "Seen in the end": 4,
+        "Frames": 4,
+    }
+}

@@ -1,0 +1,68 @@
+"""Every template runs at the first click and gives what its note promises."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import av
+import pytest
+from comfyui import PACK, Result
+from PIL import Image
+from templates import PREVIEWS, SHORT, TEMPLATES, VIDEOS, WORKFLOWS
+
+SIZE = (SHORT["width"], SHORT["height"])
+
+
+def test_every_template_is_expected_here():
+    assert sorted(VIDEOS | PREVIEWS) == TEMPLATES
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_template_has_a_picture_and_names_no_place(template):
+    with Image.open(WORKFLOWS / f"{template}.jpg") as picture:
+        assert picture.size == (400, 300)
+    text = (WORKFLOWS / f"{template}.json").read_text()
+    assert not re.search(r"/(home|root|tmp|Users)/|\w:\\\\", text)
+    assert "ds" not in json.loads(text)["extra"]  # without a saved view, the page fits the graph to its window
+
+
+@pytest.mark.parametrize("template", sorted(VIDEOS))
+def test_a_template_saves_a_video(tab, server, template, artefacts):
+    result = run(tab, server, template)
+    tab.wait("width => [...document.querySelectorAll('video')].some(video => video.videoWidth === width)", SIZE[0])
+    tab.picture(artefacts / f"{template}-done.png")
+    (saved,) = result.outputs[tab.node("Save Video")]["images"]
+    with av.open(server.base / "output" / saved["subfolder"] / saved["filename"]) as video:
+        stream = video.streams.video[0]
+        sizes = [(frame.width, frame.height) for frame in video.decode(stream)]
+        assert set(sizes) == {SIZE}
+        assert (len(sizes), stream.average_rate) == VIDEOS[template]
+
+
+@pytest.mark.parametrize("template", sorted(PREVIEWS))
+def test_a_template_shows_pictures(tab, server, template, artefacts):
+    result = run(tab, server, template)
+    tab.wait("count => app.graph.nodes.filter(node => node.imgs?.length).length >= count", len(PREVIEWS[template]))
+    tab.picture(artefacts / f"{template}-done.png")
+    shown = {title: server.images(result, tab.node(title)) for title in PREVIEWS[template]}
+    assert {title: len(images) for title, images in shown.items()} == PREVIEWS[template]
+    assert shown["Frames"].shape[1:3] == SIZE[::-1]
+    assert all(images.std() > 0.02 for images in shown.values())
+
+
+def run(tab, server, template: str) -> Result:
+    """Opens the template, makes its sample clip small and presses Run."""
+    tab.renderer("classic")
+    tab.open(PACK, template)
+    frames = tab.widget("RDVFISampleClip", "frames")
+    tab.set_widget("RDVFISampleClip", **SHORT | {"frames": min(frames, SHORT["frames"])})
+    return Result(outputs=outputs(server, tab.run()))
+
+
+def outputs(server, job: str) -> dict:
+    """Of a job that has just ended: the server writes them down a moment later."""
+    while not (history := json.loads(server.get(f"/history/{job}"))):
+        time.sleep(0.2)
+    return history[job]["outputs"]
