@@ -143,6 +143,33 @@ print(json.dumps({"equal": torch.equal(plain, cast), "layers": len(layers), "str
     assert found["equal"] and found["layers"] > 50 and found["strays"] == []
 
 
+def test_a_model_that_is_loaded_in_part_gives_the_same_frames(comfyui):
+    """What --lowvram and --novram lead to: ComfyUI loads as many layers as fit, here none and half, and casts the
+    others for each call."""
+    found = in_comfyui(
+        comfyui,
+        """
+from pack.nodes.networks import load_patcher
+from pack.rdvfi_core.weights import shipped
+from pack.rdvfi_core.sample import sample_scene
+scene = sample_scene(96, 160)
+a, b = scene.render(0.0).image, scene.render(1.0).image
+cpu = torch.device("cpu")
+frames, cast = [], []
+with torch.inference_mode():
+    for share in (None, 0.5, 0.0):
+        patcher = load_patcher(str(shipped()), "fp32")
+        room = 0 if share is None else max(1, int(share * patcher.model_size()))
+        patcher.patch_model(cpu, lowvram_model_memory=room)
+        frames.append(patcher.model.interpolator(cpu)(a, b, [0.5]))
+        cast.append(sum(getattr(m, "comfy_cast_weights", False) for m in patcher.model.modules()))
+print(json.dumps({"equal": all(torch.equal(frames[0], f) for f in frames[1:]), "cast": cast}))
+""",
+    )
+    whole, half, none = found["cast"]
+    assert found["equal"] and whole == 0 < half < none
+
+
 def test_trajectories_and_flows_are_seen_by_the_memory_that_caches_use(comfyui):
     """ComfyUI's cache counts tensors in tuples and lists; ours must be found there, all of them."""
     found = in_comfyui(
