@@ -6,6 +6,7 @@ import comfy.model_management as mm
 import torch
 from comfy_api.latest import io
 
+from ..rdvfi_core.conventions import uniform_times
 from ..rdvfi_core.flow_viz import flow_to_rgb
 from ..rdvfi_core.inputs import check_times
 from ..rdvfi_core.timeline import parse_times
@@ -122,4 +123,4 @@ def on_device(value: TrajectoryValue) -> Trajectory:
 
 def _times(text: str, frames: int) -> list[float]:
     listed = parse_times(text)
-    return check_times(listed) if listed else [(i + 1) / (frames + 1) for i in range(frames)]
+    return check_times(listed) if listed else list(uniform_times(frames))

@@ -8,7 +8,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rdvfi_core.conventions import KEYFRAMES, uniform_times
+from ..rdvfi_core.conventions import KEYFRAMES, spanning_times, uniform_times
 from ..rdvfi_core.keyframes import MOST_KEYFRAMES, Keyframes, check_times
 from ..rdvfi_core.timeline import parse_times
 from .images import Pair, Pictures
@@ -161,7 +161,7 @@ def choose(
     elif ends_included:
         if frames < 3:
             raise ValueError(f"There are {frames} frames, both ends included; give at least 3 to have one between.")
-        times = [i / (frames - 1) for i in range(frames)]
+        times = spanning_times(frames)
     else:
         times = uniform_times(frames)
     check_times(times)
@@ -209,7 +209,7 @@ def decoded(samples: Tensor, vae) -> Tensor:  # a LATENT's samples, as another m
 
 def latent_times(count: int) -> tuple[float, ...]:
     """Of latents that bring no times along: the first is the start image, the last is the end image."""
-    return uniform_times(1) if count == 1 else tuple(i / (count - 1) for i in range(count))
+    return uniform_times(1) if count == 1 else spanning_times(count)
 
 
 def video(latent: dict) -> Tensor:  # (1, C, N, h, w)

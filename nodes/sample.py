@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..rdvfi_core.conventions import spanning_times
 from ..rdvfi_core.sample import sample_scene
 from .images import as_image
 from .networks import interrupted
@@ -36,8 +37,8 @@ class RDVFISampleClip(io.ComfyNode):
     @classmethod
     def execute(cls, frames: int, width: int, height: int) -> io.NodeOutput:
         scene, images = sample_scene(height, width), []
-        for i in range(frames):
+        for tau in spanning_times(frames):
             interrupted()
-            images.append(scene.render(i / (frames - 1)).image)
+            images.append(scene.render(tau).image)
         clip = as_image(torch.cat(images))
         return io.NodeOutput(clip, clip[:1], clip[-1:])

@@ -9,6 +9,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..rdvfi_core.conventions import spanning_times
 from .images import one_picture
 from .types import CATEGORY, TrajectoryType, TrajectoryValue
 
@@ -72,8 +73,9 @@ class RDVFITracks(io.ComfyNode):
         if outside.any():
             x, y = chosen[outside][0].tolist()
             raise ValueError(f"The point ({x:g}, {y:g}) lies outside the image of {width}x{height}; move it inside.")
-        times = [i / (frames - 1) for i in range(frames)]
-        paths, seen = motion.tracks(((chosen + 0.5) * scale - 0.5)[None], times, source=int(source == "end"))
+        paths, seen = motion.tracks(
+            ((chosen + 0.5) * scale - 0.5)[None], spanning_times(frames), source=int(source == "end")
+        )
         device = mm.intermediate_device()
         path = ((paths[0] + 0.5) / scale - 0.5).to(device)
         return io.NodeOutput({"track_path": path, "track_visibility": seen[0].to(device)})

@@ -39,3 +39,8 @@ def motion_size(height: int, width: int, area: int = MOTION_AREA) -> tuple[int, 
 def uniform_times(count: int = KEYFRAMES) -> tuple[float, ...]:
     """Times of `count` keyframes strictly inside the interval: i / (count + 1)."""
     return tuple(i / (count + 1) for i in range(1, count + 1))
+
+
+def spanning_times(count: int) -> tuple[float, ...]:
+    """Times of `count` >= 2 frames of which the first is I0 and the last I1: i / (count - 1)."""
+    return tuple(i / (count - 1) for i in range(count))

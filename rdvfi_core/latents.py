@@ -20,13 +20,6 @@ class LatentSpace:
     encode: Callable[[Tensor], Tensor] | None = None
     decode: Callable[[Tensor], Tensor] | None = None
 
-    def times(self, count: int) -> tuple[float, ...]:
-        """Times in [0, 1] of `count` latent frames of a clip whose first and last frame are I0 and I1. Latent i of a
-        causal video VAE ends at frame temporal_stride * i, so the first lies at 0 and the last at 1."""
-        if count < 2:
-            raise ValueError(f"A clip needs at least 2 latent frames to span a pair of images, got {count}.")
-        return tuple(i / (count - 1) for i in range(count))
-
 
 WAN21 = LatentSpace("wan21", channels=16, temporal_stride=4)
 SVD = LatentSpace("svd", channels=4)

@@ -6,7 +6,6 @@ Fractions up to the moment a frame is rendered, so that no rounding adds up howe
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,11 +53,6 @@ class Plan:
             else:
                 lines.append(f"{number}: frames {i} and {i + 1} at {tau}")
         return "\n".join(lines)
-
-    def to_json(self) -> str:
-        return json.dumps(
-            {"fps": str(self.fps), "frames": self.frames, "positions": [str(position) for position in self.positions]}
-        )
 
     def _pair(self, position: Fraction) -> int:
         return min(math.floor(position), max(0, self.frames - 2))

@@ -86,7 +86,7 @@ def measure(args: Namespace, width: int, height: int, counts: list[int]) -> Meas
             torch.cuda.synchronize(device)
 
     def stream(count: int) -> None:
-        for _ in interpolator.stream(image0, image1, trajectory, [(i + 1) / (count + 1) for i in range(count)]):
+        for _ in interpolator.stream(image0, image1, trajectory, uniform_times(count)):
             pass  # a frame that has arrived on the CPU is a frame that is done
 
     pair_seconds = median(seconds(fit) for _ in range(REPEATS))

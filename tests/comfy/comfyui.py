@@ -7,7 +7,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -76,7 +75,8 @@ class Server:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         command = [python_of(comfyui), "main.py", "--listen", "127.0.0.1", "--port", str(self.port)]
-        command += ["--base-directory", str(base), "--disable-auto-launch", *flags]
+        command += ["--base-directory", str(base), "--disable-auto-launch"]
+        command += ["--database-url", "sqlite:///:memory:", *flags]  # else the user's own database is opened
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, cwd=comfyui, stdout=log, stderr=log, env=environment)
@@ -171,8 +171,3 @@ class Server:
     def forget(self) -> None:
         """Drops all cached results and models."""
         self.post("/free", {"unload_models": True, "free_memory": True})
-
-
-def copy_log(server: Server, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(server.log, folder / "server.log")

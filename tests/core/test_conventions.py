@@ -1,6 +1,6 @@
 import pytest
 
-from rdvfi_core.conventions import MOTION_AREA, motion_size, uniform_times
+from rdvfi_core.conventions import MOTION_AREA, motion_size, spanning_times, uniform_times
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,8 @@ def test_motion_area_and_aspect_are_kept(image):
 def test_uniform_times_lie_strictly_inside():
     assert uniform_times(3) == (0.25, 0.5, 0.75)
     assert len(uniform_times()) == 7 and uniform_times()[0] == 1 / 8
+
+
+def test_spanning_times_include_both_ends():
+    assert spanning_times(2) == (0.0, 1.0) and spanning_times(5) == (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert spanning_times(8)[-1] == 1.0

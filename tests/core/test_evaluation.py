@@ -4,11 +4,11 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from clip_files import write_video
 from PIL import Image
 
 from rdvfi_core.clips import Clip, ClipError, list_clips
@@ -32,17 +32,6 @@ def panning(frames: int, height: int = 64, width: int = 96, speed: int = 1, seed
     """(frames, height, width, 3) uint8: a texture that moves left by `speed` px a frame."""
     wide = (texture(height, width + speed * frames, seed) * 255).round().byte().permute(1, 2, 0).numpy()
     return np.stack([wide[:, speed * index : speed * index + width] for index in range(frames)])
-
-
-def write_video(path: Path, frames: np.ndarray) -> None:
-    """Nearly lossless, so that scores are those of the frames and not of a codec."""
-    with av.open(path, "w") as container:
-        stream = container.add_stream("mpeg4", rate=24)
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt, stream.bit_rate = "yuv420p", 20_000_000
-        for pixels in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode(None))
 
 
 def write_images(folder: Path, frames: np.ndarray) -> None:

@@ -1,4 +1,3 @@
-import json
 from fractions import Fraction
 from itertools import pairwise
 
@@ -174,13 +173,6 @@ def test_a_plan_in_words():
     lines = Timeline.at(["4/3", 0.1], FILM).plan(3).describe().splitlines()
     assert lines[0].startswith("3 source frames -> 2 frames at 24 fps") and "; 0 of them" in lines[0]
     assert lines[1:] == ["0: frames 1 and 2 at 1/3", "1: frames 0 and 1 at 1/10"]
-
-
-def test_a_plan_as_json_loses_nothing():
-    plan = Timeline.resampled(FILM, NTSC_60).plan(20)
-    stored = json.loads(plan.to_json())
-    assert stored["fps"] == "60000/1001" and stored["frames"] == 20
-    assert Plan(tuple(map(Fraction, stored["positions"])), Fraction(stored["fps"]), stored["frames"]) == plan
 
 
 # Bad input

@@ -3,10 +3,10 @@
 from itertools import islice
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import torch
+from clip_files import write_video
 from PIL import Image
 
 from rdvfi_core.training.windows import Windows, window_stream
@@ -25,16 +25,6 @@ def write_images(folder: Path, frames: np.ndarray) -> None:
     folder.mkdir()
     for index, pixels in enumerate(frames):
         Image.fromarray(pixels).save(folder / f"{index}.png")
-
-
-def write_video(path: Path, frames: np.ndarray) -> None:
-    with av.open(path, "w") as container:
-        stream = container.add_stream("mpeg4", rate=24)
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt, stream.bit_rate = "yuv420p", 20_000_000
-        for pixels in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode(None))
 
 
 def cut(folder: Path, count: int, first_step: int = 0, rendered: float = 0.0, seed: int = 0, **more) -> list:
