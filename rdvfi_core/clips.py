@@ -1,4 +1,5 @@
-"""Clips of a folder: video files and folders of frames, as RGB frames that are decoded only when they are asked for.
+"""Clips under a folder: video files and folders of frames, in any nesting, as RGB frames that are decoded only when they
+are asked for.
 
 Rotation metadata is ignored: frames come as they are stored."""
 
@@ -25,10 +26,12 @@ class ClipError(ValueError):
 @dataclass(frozen=True)
 class Clip:
     path: Path  # a video file or a folder of frames
+    root: Path | None = None  # the folder that was searched
 
     @property
     def name(self) -> str:
-        return self.path.name
+        """The path below the folder that was searched: names are unique."""
+        return self.path.relative_to(self.root or self.path.parent).as_posix()
 
     def count(self) -> int:
         """Frames that can really be decoded: what a video's header says about its length is often wrong."""
@@ -63,10 +66,11 @@ class Clip:
 
 
 def list_clips(folder: Path) -> list[Clip]:
-    """The clips directly in `folder`, sorted by name: video files, and folders that hold jpg or png frames."""
+    """The clips below `folder` at any depth, sorted by their path: video files, and folders that hold jpg or png frames.
+    What a folder of frames holds besides is not looked at."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; give one that holds clips.")
-    clips = [Clip(path) for path in sorted(folder.iterdir(), key=lambda path: path.name) if _is_clip(path)]
+    clips = [Clip(path, folder) for path in _clips_below(folder)]
     if not clips:
         raise ValueError(
             f"{folder} holds no clips; put video files ({', '.join(sorted(VIDEO_SUFFIXES))}) "
@@ -75,10 +79,17 @@ def list_clips(folder: Path) -> list[Clip]:
     return clips
 
 
-def _is_clip(path: Path) -> bool:
-    if path.name.startswith("."):
-        return False
-    return bool(_images(path)) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
+def _clips_below(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.startswith("."):
+            continue
+        if not path.is_dir():
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                yield path
+        elif _images(path):
+            yield path
+        else:
+            yield from _clips_below(path)
 
 
 def _images(folder: Path) -> list[Path]:

@@ -86,6 +86,18 @@ def test_clips_are_listed_by_name_and_other_files_are_left_alone(tmp_path):
     assert [clip.name for clip in list_clips(tmp_path)] == ["a", "b.mp4"]
 
 
+def test_clips_are_found_at_any_depth_and_named_by_their_path(tmp_path):
+    """DAVIS: JPEGImages/480p/<clip>/00000.jpg."""
+    for name in ("480p/bear", "480p/swan", "1080p/bear"):
+        (tmp_path / "JPEGImages" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_images(tmp_path / "JPEGImages" / name, panning(2))
+    (tmp_path / ".cache").mkdir()
+    write_video(tmp_path / ".cache" / "hidden.mp4", panning(2))
+    names = [clip.name for clip in list_clips(tmp_path)]
+    assert names == [f"JPEGImages/{name}" for name in ("1080p/bear", "480p/bear", "480p/swan")]
+    assert list_clips(tmp_path)[2].count() == 2
+
+
 def test_frames_of_a_folder_come_exactly_and_in_the_order_of_their_numbers(tmp_path):
     frames = panning(12)
     write_images(tmp_path / "clip", frames)  # frame10.png sorts before frame2.png as text
