@@ -1,5 +1,5 @@
-"""Clips under a folder: video files and folders of frames, in any nesting, as RGB frames that are decoded only when they
-are asked for.
+"""Clips below a folder, in any nesting: video files and folders of frames, as RGB frames that are decoded only when
+they are asked for.
 
 Rotation metadata is ignored: frames come as they are stored."""
 
@@ -17,6 +17,7 @@ from PIL import Image
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mkv", ".webm", ".mov", ".avi", ".gif"))
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png"))
+MASKS = "Annotations"  # DAVIS: pictures beside JPEGImages that are no frames
 
 
 class ClipError(ValueError):
@@ -66,8 +67,8 @@ class Clip:
 
 
 def list_clips(folder: Path) -> list[Clip]:
-    """The clips below `folder` at any depth, sorted by their path: video files, and folders that hold jpg or png frames.
-    What a folder of frames holds besides is not looked at."""
+    """The clips below `folder` at any depth, sorted by their path: video files, and folders that hold jpg or png
+    frames. What a folder of frames holds besides, linked folders of folders, and DAVIS' masks are not looked at."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; give one that holds clips.")
     clips = [Clip(path, folder) for path in _clips_below(folder)]
@@ -81,14 +82,14 @@ def list_clips(folder: Path) -> list[Clip]:
 
 def _clips_below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if path.name.startswith("."):
+        if path.name.startswith(".") or path.name == MASKS:
             continue
         if not path.is_dir():
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 yield path
         elif _images(path):
             yield path
-        else:
+        elif not path.is_symlink():  # which may lead back up
             yield from _clips_below(path)
 
 

@@ -93,6 +93,9 @@ def test_clips_are_found_at_any_depth_and_named_by_their_path(tmp_path):
         write_images(tmp_path / "JPEGImages" / name, panning(2))
     (tmp_path / ".cache").mkdir()
     write_video(tmp_path / ".cache" / "hidden.mp4", panning(2))
+    (tmp_path / "Annotations" / "480p").mkdir(parents=True)
+    write_images(tmp_path / "Annotations" / "480p" / "bear", panning(2))
+    (tmp_path / "JPEGImages" / "up").symlink_to(tmp_path, target_is_directory=True)
     names = [clip.name for clip in list_clips(tmp_path)]
     assert names == [f"JPEGImages/{name}" for name in ("1080p/bear", "480p/bear", "480p/swan")]
     assert list_clips(tmp_path)[2].count() == 2
