@@ -87,13 +87,13 @@ def _clips_below(folder: Path) -> Iterator[Path]:
         if not path.is_dir():
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 yield path
-        elif _images(path):
+        elif frame_files(path):
             yield path
         elif not path.is_symlink():  # which may lead back up
             yield from _clips_below(path)
 
 
-def _images(folder: Path) -> list[Path]:
+def frame_files(folder: Path) -> list[Path]:
     """Frames in the order of the numbers in their names, so that frame 10 follows frame 9 without leading zeros."""
     images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
     return sorted(images, key=lambda path: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", path.name)])
@@ -101,10 +101,10 @@ def _images(folder: Path) -> list[Path]:
 
 def _image_loaders(folder: Path) -> Iterator[Callable[[], np.ndarray]]:
     for path in _images(folder):
-        yield partial(_open_image, path)
+        yield partial(open_frame, path)
 
 
-def _open_image(path: Path) -> np.ndarray:
+def open_frame(path: Path) -> np.ndarray:  # (H, W, 3) uint8 RGB
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
