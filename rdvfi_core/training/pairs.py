@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from .processes import ALL, Share
 from .scenes import draw_scenes, visible
 from .textures import Textures
 
@@ -31,8 +33,8 @@ class RenderedPairs(IterableDataset):
     """An endless, repeatable stream of PairBatch.
 
     Batches come in blocks: the scenes of block b depend on (seed, b) alone, each is rendered at four moments, and its
-    six pairs are cropped `reuse` times. A stream that starts at step s yields what a stream from 0 yields from there
-    on."""
+    six pairs are cropped `reuse` times. A process takes whole blocks, so that none is rendered twice. A stream that
+    starts at batch n yields what a stream from 0 yields from there on."""
 
     SCENES, MOMENTS = 8, 4
 
@@ -43,22 +45,23 @@ class RenderedPairs(IterableDataset):
         batch: int,
         crop: tuple[int, int],
         device: torch.device,
-        first_step: int = 0,
+        share: Share = ALL,
         reuse: int = 3,
         largest: float = 90.0,
     ):
         self.textures, self.seed, self.batch, self.crop = textures, seed, batch, crop
-        self.device, self.first_step, self.reuse, self.largest = device, first_step, reuse, largest
+        self.device, self.share, self.reuse, self.largest = device, share, reuse, largest
         self.per_block = self.SCENES * 6 * reuse // batch
         if not self.per_block:
             raise ValueError(f"A batch of {batch} pairs is too large; take at most {self.SCENES * 6 * reuse}.")
 
     def __iter__(self) -> Iterator[PairBatch]:
         bank = Textures(self.textures, device=self.device)
-        block, skip = divmod(self.first_step, self.per_block)
+        share = self.share
+        turn, skip = divmod(share.first, self.per_block)
         while True:
-            yield from self._block(bank, block)[skip:]
-            block, skip = block + 1, 0
+            yield from self._block(bank, turn * share.processes + share.rank)[skip:]
+            turn, skip = turn + 1, 0
 
     def _block(self, bank: Textures, block: int) -> list[PairBatch]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + block)
@@ -78,11 +81,13 @@ def pair_stream(data: RenderedPairs) -> Iterator[PairBatch]:
     CPU."""
     if data.device.type != "cpu":
         return iter(data)
-    return iter(DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=16, worker_init_fn=single_thread))
+    return iter(DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=16, worker_init_fn=loading_process))
 
 
-def single_thread(_: int) -> None:
+def loading_process(_: int) -> None:
+    """One thread; and Ctrl-C is the trainer's to answer, which needs one more batch to end its step."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _scene_pairs(bank: Textures, crop: tuple[int, int], generator: torch.Generator, largest: float) -> list[tuple]:
