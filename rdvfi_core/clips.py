@@ -63,7 +63,7 @@ class Clip:
             for load in opened:
                 yield partial(_load, load)
         except (av.FFmpegError, OSError) as error:
-            raise ClipError(_unreadable(error)) from error
+            raise ClipError(unreadable(error)) from error
 
 
 def list_clips(folder: Path) -> list[Clip]:
@@ -100,7 +100,7 @@ def frame_files(folder: Path) -> list[Path]:
 
 
 def _image_loaders(folder: Path) -> Iterator[Callable[[], np.ndarray]]:
-    for path in _images(folder):
+    for path in frame_files(folder):
         yield partial(open_frame, path)
 
 
@@ -123,10 +123,10 @@ def _load(load: Callable[[], np.ndarray]) -> np.ndarray:
     try:
         return load()
     except (av.FFmpegError, OSError) as error:
-        raise ClipError(_unreadable(error)) from error
+        raise ClipError(unreadable(error)) from error
 
 
-def _unreadable(error: Exception) -> str:
+def unreadable(error: Exception) -> str:
     """The decoder's complaint without the file's path, which the report's reader has already."""
     return f"unreadable: {getattr(error, 'strerror', None) or type(error).__name__}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..clips import Clip, ClipError, frame_files, list_clips, open_frame
+from ..clips import Clip, ClipError, frame_files, list_clips, open_frame, unreadable
 
 FRAMES_KEPT = 10 * 2**30  # bytes of decoded frames, over all loading processes
 
@@ -98,7 +98,7 @@ class ClipStore:
 
     def _leave_out(self, index: int, error: Exception) -> None:
         if index not in self.left_out:
-            self.left_out[index] = str(error) if isinstance(error, ClipError) else f"unreadable: {error.strerror}"
+            self.left_out[index] = str(error) if isinstance(error, ClipError) else unreadable(error)
             told = f"{self._name(index)} is left out: {self.left_out[index]}"
             logging.getLogger(__name__).warning("%s (%d of %d so far)", told, len(self.left_out), len(self))
 
@@ -114,7 +114,7 @@ def _time_stamps(clip: Clip) -> list[int]:
                 raise ClipError("it has no video stream")
             found = [packet.pts for packet in container.demux(container.streams.video[0]) if packet.pts is not None]
     except (av.FFmpegError, OSError) as error:
-        raise ClipError(f"unreadable: {error.strerror}") from error
+        raise ClipError(unreadable(error)) from error
     return sorted(set(found))
 
 

@@ -4,14 +4,16 @@ import pytest
 import torch
 
 from rdvfi_core.training.pairs import PairBatch, RenderedPairs, pair_stream
+from rdvfi_core.training.processes import Share
 from rdvfi_core.warp import backward_warp, pixel_grid
 
 CPU = torch.device("cpu")
 CROP = (64, 96)
 
 
-def pairs(first_step: int = 0, seed: int = 3, batch: int = 4) -> RenderedPairs:
-    return RenderedPairs(None, seed, batch, CROP, CPU, first_step, reuse=1, largest=300.0)  # 48 pairs a block
+def pairs(first: int = 0, seed: int = 3, batch: int = 4, **share) -> RenderedPairs:
+    """48 pairs a block."""
+    return RenderedPairs(None, seed, batch, CROP, CPU, Share(first, **share), reuse=1, largest=300.0)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,13 @@ def test_shapes_and_ranges(batches):
 def test_a_later_start_gives_the_rest_of_the_same_stream(batches, first_step):
     for batch, other in zip(batches[first_step:], pairs(first_step), strict=False):
         assert equal(batch, other)
+
+
+def test_processes_take_whole_blocks_in_turn(batches):
+    """The second of two processes begins with the second block."""
+    for batch, other in zip(batches[12:14], pairs(rank=1, processes=2), strict=False):
+        assert equal(batch, other)
+    assert equal(batches[0], next(iter(pairs(rank=0, processes=2))))
 
 
 def test_batches_differ_and_so_do_seeds(batches):
