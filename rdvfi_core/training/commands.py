@@ -13,6 +13,7 @@ from torch import nn
 
 from .. import weights as weight_files
 from ..autoencoder import Autoencoder
+from ..clips import list_clips
 from ..commands import checked_device
 from ..pipeline import NETWORKS, default_device, load_networks
 from .engine import Plan
@@ -92,6 +93,10 @@ def _check(args: Namespace, stage: Stage) -> None:
     for name, stages in ONLY.items():
         if getattr(args, name) is not None and args.stage not in stages:
             raise ValueError(f"The stage {args.stage} has no use for --{name}; leave it out.")
+    if args.clips is not None:
+        list_clips(Path(args.clips))
+    if args.textures is not None and not Path(args.textures).is_dir():
+        raise ValueError(f"--textures {args.textures} is not a folder; give one that holds photographs.")
     if args.cached is not None and args.cache is None:
         raise ValueError("--cached says how many batches --cache keeps; name its folder too.")
     if args.stage == "fusion" and args.batch not in (None, 1):
