@@ -12,10 +12,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 from .checkpoint import whole_file, write_text
-from .pairs import loading_process
+from .pairs import loaded
 from .processes import Processes, Share, own_numbers
 
 Stored = tuple[dict[str, Tensor], dict]  # tensors by name, and plain values
@@ -59,8 +59,7 @@ class Cache:
 
     def batches(self, share: Share, seed: int) -> Iterator[Stored]:
         """Endless: all batches once, in an order of their own each time round, read one ahead by another process."""
-        data = _Rounds(self, share, seed)
-        return iter(DataLoader(data, batch_size=None, num_workers=1, worker_init_fn=loading_process))
+        return loaded(_Rounds(self, share, seed), workers=1)
 
     def read(self, number: int) -> Stored:
         try:

@@ -5,6 +5,7 @@ autoencoder, starts from nothing and writes itself alone."""
 from __future__ import annotations
 
 import logging
+import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
@@ -62,8 +63,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--save-every", type=_count, default=250, metavar="N", help="steps between checkpoints (default: 250)")
     add("--seed", type=int, default=0)
     add("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
-    add("--workers", type=int, default=1, metavar="N",
-        help="processes that read clips and draw scenes beside each training process (default: 1)")  # fmt: skip
+    add("--workers", type=int, metavar="N",
+        help="processes that read clips and draw scenes beside each training process (default: 1 on a CPU, beside a "
+        "GPU its share of the machine's cores)")  # fmt: skip
     add("--threads", type=_count, help="threads of a CPU run beside them")
 
 
@@ -109,12 +111,20 @@ def _check(args: Namespace, stage: Stage) -> None:
 
 
 def _plan(args: Namespace, stage: Stage, device: torch.device) -> Plan:
+    workers = _workers(device) if args.workers is None else args.workers
     steps = args.steps or (None if args.minutes else stage.steps)
     schedule = Schedule(steps, args.rate or stage.rate, args.minutes, save_every=args.save_every)
     return Plan(
         args.folder, device, schedule, args.batch or stage.batch, args.crop or stage.crop, args.seed, args.accumulate,
-        Processes.join(device), args.workers,
+        Processes.join(device), workers,
     )  # fmt: skip
+
+
+def _workers(device: torch.device) -> int:
+    """A GPU learns faster than one process draws scenes."""
+    if device.type == "cpu":
+        return 1
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", 1)) - 2)
 
 
 def _networks(args: Namespace, stage: Stage) -> dict[str, nn.Module]:

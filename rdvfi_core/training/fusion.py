@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 from ..autoencoder import Autoencoder
 from ..conventions import KEYFRAMES, uniform_times
@@ -19,7 +19,7 @@ from ..precision import mixed
 from ..warp import compose
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
 from .motion import HIDDEN_WEIGHT, flow_row, lengths
-from .pairs import loading_process
+from .pairs import loaded
 from .processes import ALL, Share, own_numbers
 from .scenes import draw_scenes, visible
 from .textures import Textures
@@ -35,18 +35,19 @@ class Sequence:
     visible0: Tensor  # (M, 1, h, w)
     visible1: Tensor  # (M, 1, h, w)
 
+    def to(self, device: torch.device) -> Sequence:
+        return Sequence(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
 
 class RenderedSequences(IterableDataset):
     """An endless stream, repeatable from the seed and the sequence's number. Between the ends the images are blurred
     and noisy by a random amount, as keyframes of a generator are."""
 
-    def __init__(
-        self, textures: str | None, seed: int, crop: tuple[int, int], device: torch.device, share: Share = ALL
-    ):
-        self.textures, self.seed, self.crop, self.device, self.share = textures, seed, crop, device, share
+    def __init__(self, textures: str | None, seed: int, crop: tuple[int, int], share: Share = ALL):
+        self.textures, self.seed, self.crop, self.share = textures, seed, crop, share
 
     def __iter__(self) -> Iterator[Sequence]:
-        bank = Textures(self.textures, device=self.device)
+        bank = Textures(self.textures)
         for number in own_numbers(self.share):
             yield self._sequence(bank, torch.Generator().manual_seed(self.seed * 1_000_003 + number))
 
@@ -85,10 +86,8 @@ def train_fusion(
     run = Run(plan, {"fusion": fusion}, plan.settings("fusion", textures=textures))
 
     def batches(share: Share) -> Iterator[Sequence]:
-        data = RenderedSequences(textures, plan.seed, plan.crop, device, share)
-        if device.type != "cpu":
-            return iter(data)
-        return iter(DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8, worker_init_fn=loading_process))
+        sequences = RenderedSequences(textures, plan.seed, plan.crop, share)
+        return (sequence.to(device) for sequence in loaded(sequences, plan.workers))
 
     def losses(sequence: Sequence, progress: float) -> Losses:
         with mixed(device):

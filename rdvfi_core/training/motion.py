@@ -13,7 +13,7 @@ from ..flow_viz import flow_to_rgb
 from ..motion import AdjacentMotion, Motion
 from ..precision import mixed
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
-from .pairs import PairBatch, RenderedPairs, pair_stream
+from .pairs import PairBatch, RenderedPairs, loaded
 from .processes import Share
 
 STEP_DECAY = 0.8  # weight of an estimate relative to the one after it
@@ -33,13 +33,12 @@ def train_motion(
 
     textures: folder of photographs, None for procedural textures only. largest: see `draw_scenes`."""
     network, autoencoder = trained(network, plan.device), frozen(autoencoder, plan.device)
-    settings = plan.settings("motion", textures=textures, iterations=iterations, largest=largest)
+    settings = plan.settings("motion", textures=textures, iterations=iterations, largest=largest, workers=plan.workers)
     run = Run(plan, {"motion": network}, settings)
 
     def batches(share: Share) -> Iterator[PairBatch]:
-        return pair_stream(
-            RenderedPairs(textures, plan.seed, plan.batch, plan.crop, plan.device, share, largest=largest)
-        )
+        pairs = RenderedPairs(textures, plan.seed, plan.batch, plan.crop, share, largest=largest)
+        return (pair.to(plan.device) for pair in loaded(pairs, plan.workers))
 
     def estimate(pairs: PairBatch) -> Motion:
         with mixed(plan.device):

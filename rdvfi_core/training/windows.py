@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 from ..conventions import MOTION_AREA
 from ..warp import resize
-from .pairs import loading_process
+from .pairs import loaded
 from .processes import ALL, Share, own_numbers
 from .scenes import draw_scenes
 from .store import FRAMES_KEPT, ClipStore
@@ -161,13 +161,9 @@ class Windows(IterableDataset):
 
 
 def window_stream(data: Windows, workers: int) -> Iterator[WindowBatch]:
-    """From `workers` processes beside this one, or from this one with 0. Folders are checked here, where an error is
-    one sentence."""
+    """Folders are checked here and not in a loading process, where an error is no single sentence."""
     data.check()
-    if not workers:
-        return iter(data)
-    loader = DataLoader(data, batch_size=None, num_workers=workers, prefetch_factor=8, worker_init_fn=loading_process)
-    return iter(loader)
+    return loaded(data, workers)
 
 
 def _cut_window(frames: Tensor, size: tuple[int, int], ratio: float, generator: torch.Generator) -> Tensor:
