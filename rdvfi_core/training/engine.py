@@ -108,7 +108,10 @@ class Run:
                     if sheet is not None and batch is not None and due and plan.processes.first:
                         self._draw(sheet(batch))
                 if stop:
-                    raise Interrupted(f"Training was stopped at step {self.step}; the same command goes on from there.")
+                    said = f"Training was stopped at step {self.step}; the same command goes on from there."
+                    if plan.processes.first:
+                        bar.write(said)
+                    raise Interrupted(said)
                 if ended:
                     return
                 batch = self._advance(stream, losses, progress)
