@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from ..errors import Interrupted
@@ -29,8 +29,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="truth: frames of the scene, which shows the estimator alone (default); generated: by the weights' "
         "generator, which shows the whole method")  # fmt: skip
     add("--weights", nargs="+", metavar="PATH", type=Path, help="weights files to compare (default: the shipped one)")
-    add("--scenes", type=count_argument, default=len(MAGNITUDES) * len(PATHS), metavar="N",
-        help="16 are one of every magnitude and path (default: %(default)s)")  # fmt: skip
+    add("--scenes", type=count_argument, metavar="N", help="(default: one of every magnitude and path)")
+    add("--magnitudes", type=magnitudes_argument, default=MAGNITUDES, metavar="LIST",
+        help="px from a sprite's place in I0 to its place in I1 (default: 8,20,40,60)")  # fmt: skip
     add("-o", "--output", metavar="REPORT", type=Path, help="write REPORT.json and REPORT.md")
     add("--device", metavar="D", help="cpu, cuda, cuda:1, mps, ... (default: a GPU if there is one)")
 
@@ -39,12 +40,21 @@ def run(args: Namespace) -> None:
     if args.output is not None:
         check_report_path(args.output)
     methods = _methods(args)
+    count = args.scenes or len(args.magnitudes) * len(PATHS)
     with progress_bar("scenes", unit="scene") as progress:
-        cases = scene_cases(args.textures, args.scenes)
-        report = score_scenes(cases, methods, lambda done: progress(done, args.scenes))
+        cases = scene_cases(args.textures, count, magnitudes=args.magnitudes)
+        report = score_scenes(cases, methods, lambda done: progress(done, count))
     finish(args.output, report.to_json(), report.to_markdown())
     if report.interrupted:
         raise Interrupted
+
+
+def magnitudes_argument(text: str) -> tuple[int, ...]:
+    """ "20, 60" -> (20, 60)."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise ArgumentTypeError(f"{text!r} is no list of lengths in px; write it like 20,40,60.")
+    return tuple(map(int, parts))
 
 
 def _methods(args: Namespace) -> dict[str, SceneMethod]:

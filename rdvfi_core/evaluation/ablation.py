@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from ..conventions import KEYFRAMES, uniform_times
 from ..motion import AdjacentMotion, Motion
 from ..pipeline import Interpolator
-from .scene_report import SceneMethod
+from .scene_report import Made, SceneMethod
 from .scenes import SceneCase
 
 SOURCES = ("truth", "generated")
@@ -32,7 +31,11 @@ class Variant:
 FULL = Variant()
 ABLATIONS: dict[str, dict[str, Variant]] = {  # part -> variants without it, or with another one
     "chaining": {"direct": replace(FULL, direct=True)},
-    "paths": {"linear paths": replace(FULL, paths="linear")},
+    "paths": {  # with few keyframes, too: within an eighth of the interval most paths are straight
+        "linear paths": replace(FULL, paths="linear"),
+        "N = 3": replace(FULL, keyframes=3),
+        "N = 3, linear paths": replace(FULL, keyframes=3, paths="linear"),
+    },
     "fusion": {"phi2 without its gate": replace(FULL, gate=1.0), "composition alone": replace(FULL, gate=0.0)},
     "upsampling": {"bilinear upsampling": replace(FULL, convex=False)},
     "keyframes": {f"N = {count}": replace(FULL, keyframes=count) for count in (3, 5, 11)},
@@ -49,7 +52,7 @@ def scene_method(interpolator: Interpolator, variant: Variant, source: str) -> S
     changed = _changed(interpolator, variant)
     times = uniform_times(variant.keyframes)
 
-    def frames(case: SceneCase) -> Tensor:
+    def made(case: SceneCase) -> Made:
         ends = case.image0, case.image1
         if source == "truth":
             keyframes = changed.encode_frames(case.frames(times), times)
@@ -57,9 +60,10 @@ def scene_method(interpolator: Interpolator, variant: Variant, source: str) -> S
             keyframes = changed.keyframes(*ends, variant.keyframes, keyframes="generated")
         trajectory = changed.fit_keyframes(*ends, keyframes, direct=variant.direct)
         flows = [trajectory.sample(tau, variant.paths) for tau in case.times]
-        return torch.stack(list(changed.fuse(*ends, flows)))
+        frames = torch.stack(list(changed.fuse(*ends, flows)))
+        return Made(frames, torch.cat([flow.to0 for flow in flows]), torch.cat([flow.to1 for flow in flows]))
 
-    return frames
+    return made
 
 
 def _changed(interpolator: Interpolator, variant: Variant) -> Interpolator:

@@ -73,32 +73,39 @@ def _state(path: Path | str) -> dict[str, Tensor]:
         raise ValueError(f"{path} is damaged or no PyTorch file; copy it again.") from error
 
 
-def _inception(state: dict[str, Tensor]) -> nn.Module:
-    """piq builds its network only together with a download; here the same blocks take a state dict."""
+def empty_inception() -> nn.Module:
+    """torchvision's InceptionV3 with FID's changes, without weights: on the meta device."""
     try:
         from piq.feature_extractors import fid_inception as piq
         from torchvision.models import inception_v3
     except ImportError as error:
         raise ImportError(f'FID needs piq and torchvision: pip install -e ".[evaluate]" ({error})') from error
+    with torch.device("meta"):
+        network = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
+        network.Mixed_5b = piq.FIDInceptionA(192, pool_features=32)
+        network.Mixed_5c = piq.FIDInceptionA(256, pool_features=64)
+        network.Mixed_5d = piq.FIDInceptionA(288, pool_features=64)
+        network.Mixed_6b = piq.FIDInceptionC(768, channels_7x7=128)
+        network.Mixed_6c = piq.FIDInceptionC(768, channels_7x7=160)
+        network.Mixed_6d = piq.FIDInceptionC(768, channels_7x7=160)
+        network.Mixed_6e = piq.FIDInceptionC(768, channels_7x7=192)
+        network.Mixed_7b = piq.FIDInceptionE1(1280)
+        network.Mixed_7c = piq.FIDInceptionE2(2048)
+    return network
 
-    class Given(piq.InceptionV3):
-        @staticmethod
-        def fid_inception_v3() -> nn.Module:
-            with torch.device("meta"):
-                network = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
-                network.Mixed_5b = piq.FIDInceptionA(192, pool_features=32)
-                network.Mixed_5c = piq.FIDInceptionA(256, pool_features=64)
-                network.Mixed_5d = piq.FIDInceptionA(288, pool_features=64)
-                network.Mixed_6b = piq.FIDInceptionC(768, channels_7x7=128)
-                network.Mixed_6c = piq.FIDInceptionC(768, channels_7x7=160)
-                network.Mixed_6d = piq.FIDInceptionC(768, channels_7x7=160)
-                network.Mixed_6e = piq.FIDInceptionC(768, channels_7x7=192)
-                network.Mixed_7b = piq.FIDInceptionE1(1280)
-                network.Mixed_7c = piq.FIDInceptionE2(2048)
-            network.load_state_dict(state, assign=True)
-            return network
 
+def _inception(state: dict[str, Tensor]) -> nn.Module:
+    """piq makes its network only together with a download; a subclass hands it one that is filled already."""
+    filled = empty_inception()
     try:
-        return Given().eval()
+        filled.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise ValueError("These weights are not those of pytorch-fid's InceptionV3; choose that file.") from error
+    from piq.feature_extractors import InceptionV3
+
+    class Filled(InceptionV3):
+        @staticmethod
+        def fid_inception_v3() -> nn.Module:
+            return filled
+
+    return Filled().eval()

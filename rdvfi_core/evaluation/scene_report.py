@@ -1,4 +1,4 @@
-"""Scores methods on rendered scenes: PSNR by magnitude and by kind of path."""
+"""Scores methods on rendered scenes: PSNR by magnitude and by kind of path, and endpoint error of their motion."""
 
 from __future__ import annotations
 
@@ -11,13 +11,25 @@ import torch
 from torch import Tensor
 
 from ..errors import Interrupted
+from ..warp import resize_flow
 from .runner import Method
 from .scenes import SceneCase
 from .tables import table, to_json
 
-SceneMethod = Callable[[SceneCase], Tensor]  # -> (T, 3, h, w) at the case's times
 LEAST_SQUARED_ERROR = 1e-8  # as piq: identical frames read 80 dB
 MIDDLE = 0.5
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a method makes of a case at its times."""
+
+    frames: Tensor  # (T, 3, h, w)
+    to0: Tensor | None = None  # (T, 2, h', w') f_{tau->0} px of its own grid, where the method has motion
+    to1: Tensor | None = None
+
+
+SceneMethod = Callable[[SceneCase], Made]
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class Score:
     times: tuple[float, ...]
     psnr: list[float]  # dB, one per time, of whole frames
     shown: list[float]  # of the pixels that at least one of the ends shows
+    endpoint: list[float] | None  # px: mean error of f_{tau->0} and f_{tau->1} where the end shows the pixel
     seconds: float  # for all times, phase 1 included
 
 
@@ -39,11 +52,13 @@ class SceneReport:
     scenes: int = 0  # that every method was scored on
     interrupted: bool = False
 
-    def mean(self, method: str, which: str = "psnr", at: float | None = None, **cell: str | int) -> float:
-        """Mean dB over scenes, and over times unless one is given; `path=` and `magnitude=` narrow it to a cell."""
+    def mean(self, method: str, which: str = "psnr", at: float | None = None, **cell: str | int) -> float | None:
+        """Mean over scenes, and over times unless one is given; `path=` and `magnitude=` narrow it to a cell. None
+        where there is nothing to average."""
         scores = [s for s in self.scores if s.method == method and all(getattr(s, k) == v for k, v in cell.items())]
-        pairs = [(tau, value) for s in scores for tau, value in zip(s.times, getattr(s, which), strict=True)]
-        return fmean(value for tau, value in pairs if at in (None, tau))
+        pairs = [(tau, value) for s in scores for tau, value in zip(s.times, getattr(s, which) or (), strict=False)]
+        values = [value for tau, value in pairs if at in (None, tau)]
+        return fmean(values) if values else None
 
     def to_json(self) -> str:
         tree = {
@@ -64,7 +79,10 @@ class SceneReport:
         if MIDDLE in times:
             columns["all, tau 1/2"] = {"at": MIDDLE}
         columns["all, shown px"] = {"which": "shown"}
-        rows = [(method, *(f"{self.mean(method, **of):.2f}" for of in columns.values())) for method in self.methods]
+        if any(score.endpoint for score in self.scores):
+            columns |= {f"EPE px, {m} px": {"which": "endpoint", "magnitude": m} for m in magnitudes}
+        means = {method: [self.mean(method, **of) for of in columns.values()] for method in self.methods}
+        rows = [(method, *("" if v is None else f"{v:.2f}" for v in values)) for method, values in means.items()]
         heading = f"{self.scenes} rendered scenes, tau {', '.join(f'{tau:g}' for tau in times)}"
         lines = [heading + (", stopped before the end" if self.interrupted else ""), ""]
         lines += table(("PSNR dB", *columns), rows)
@@ -75,7 +93,7 @@ class SceneReport:
 
 def on_ends(method: Method) -> SceneMethod:
     """A method that knows nothing but the two ends."""
-    return lambda case: method(case.image0, case.image1, list(case.times))
+    return lambda case: Made(method(case.image0, case.image1, list(case.times)))
 
 
 @torch.no_grad()
@@ -110,8 +128,9 @@ def score_scenes(
 
 def _score(name: str, method: SceneMethod, case: SceneCase) -> Score:
     began = time.perf_counter()
-    frames = method(case).float().cpu()
+    made = method(case)
     seconds = time.perf_counter() - began
+    frames = made.frames.float().cpu()
     if frames.shape != case.truth.shape:
         raise ValueError(f"method {name} made {tuple(frames.shape)} of {tuple(case.truth.shape)}")
     if not frames.isfinite().all():
@@ -119,7 +138,19 @@ def _score(name: str, method: SceneMethod, case: SceneCase) -> Score:
     error = (frames.clamp(0, 1) - case.truth).square().mean(1, keepdim=True)
     whole = error.mean((1, 2, 3))
     shown = (error * case.shown).sum((1, 2, 3)) / case.shown.sum((1, 2, 3)).clamp_min(1)
-    return Score(name, case.path, case.magnitude, case.times, _decibel(whole), _decibel(shown), seconds)
+    scores = _decibel(whole), _decibel(shown), _endpoint(made, case)
+    return Score(name, case.path, case.magnitude, case.times, *scores, seconds)
+
+
+def _endpoint(made: Made, case: SceneCase) -> list[float] | None:
+    if made.to0 is None or made.to1 is None:
+        return None
+    errors = seen = 0
+    for flow, truth, visible in ((made.to0, case.to0, case.seen0), (made.to1, case.to1, case.seen1)):
+        flow = resize_flow(flow.float().cpu(), *truth.shape[-2:])
+        errors = errors + ((flow - truth).square().sum(1, keepdim=True).sqrt() * visible).sum((1, 2, 3))
+        seen = seen + visible.sum((1, 2, 3))
+    return (errors / seen.clamp_min(1)).tolist()
 
 
 def _decibel(squared: Tensor) -> list[float]:

@@ -38,7 +38,14 @@ class SceneCase:
     image1: Tensor
     times: tuple[float, ...]
     truth: Tensor  # (T, 3, h, w)
-    shown: Tensor  # (T, 1, h, w) 1 where the pixel is seen in at least one of the ends
+    to0: Tensor  # (T, 2, h, w) exact f_{tau->0}, px
+    to1: Tensor
+    seen0: Tensor  # (T, 1, h, w) 1 where the pixel is seen in I0
+    seen1: Tensor
+
+    @property
+    def shown(self) -> Tensor:  # (T, 1, h, w) 1 where the pixel is seen in at least one of the ends
+        return torch.maximum(self.seen0, self.seen1)
 
     def frames(self, times: tuple[float, ...]) -> Tensor:  # (N, 3, h, w)
         return torch.cat([self.scene.render(tau).image for tau in times])
@@ -69,12 +76,13 @@ def scene_cases(
 
 def _case(path: str, magnitude: int, scene: Scenes, times: tuple[float, ...]) -> SceneCase:
     first, last, between = scene.render(0.0), scene.render(1.0), [scene.render(tau) for tau in times]
-    shown = [
-        torch.maximum(*(visible(frame, end, scene.flow(frame, at)) for end, at in ((first, 0.0), (last, 1.0))))
-        for frame in between
-    ]
+    to0, to1 = (torch.cat([scene.flow(frame, end) for frame in between]) for end in (0.0, 1.0))
+    seen0, seen1 = (
+        torch.cat([visible(frame, end, flow[None]) for frame, flow in zip(between, flows, strict=True)])
+        for end, flows in ((first, to0), (last, to1))
+    )
     truth = torch.cat([frame.image for frame in between])
-    return SceneCase(path, magnitude, scene, first.image[0], last.image[0], times, truth, torch.cat(shown))
+    return SceneCase(path, magnitude, scene, first.image[0], last.image[0], times, truth, to0, to1, seen0, seen1)
 
 
 def _along(scene: Scenes, path: str, length: float, radius: float, generator: torch.Generator) -> Scenes:
