@@ -13,7 +13,7 @@ from torch import Tensor
 from rdvfi_core.evaluation.baselines import blend
 from rdvfi_core.evaluation.features import empty_inception, frechet_distance, video_features
 from rdvfi_core.evaluation.metrics import ALWAYS, Metrics
-from rdvfi_core.evaluation.protocols import PROTOCOLS
+from rdvfi_core.evaluation.protocols import PROTOCOLS, Protocol
 from rdvfi_core.evaluation.runner import evaluate
 from rdvfi_core.perceptual import BACKBONE, HEADS
 
@@ -37,14 +37,14 @@ def networks(tmp_path_factory) -> Path:
     generator = torch.Generator().manual_seed(0)
 
     def random(tensor: Tensor) -> Tensor:
-        spread = max(tensor[0].numel(), 1) ** -0.5 if tensor.ndim else 1
-        return torch.randn(tensor.shape, generator=generator) * spread
+        if tensor.ndim < 2:
+            return torch.zeros(tensor.shape, dtype=tensor.dtype)
+        return torch.randn(tensor.shape, generator=generator) * (2 / tensor[0].numel()) ** 0.5
 
     state = {}
     for name, tensor in empty_inception().state_dict().items():
-        kind = name.rpartition(".")[2]
-        plain = {"running_var": torch.ones, "running_mean": torch.zeros, "num_batches_tracked": torch.zeros}.get(kind)
-        state[name] = plain(tensor.shape, dtype=tensor.dtype) if plain else random(tensor)
+        ones = name.endswith(("bn.weight", "running_var"))
+        state[name] = torch.ones(tensor.shape) if ones else random(tensor)
     torch.save(state, folder / "inception.pth")
     torch.jit.script(TinyI3D()).save(str(folder / "i3d.pt"))
     from torchvision.models import vgg16
@@ -86,7 +86,7 @@ def test_a_video_reaches_its_network_in_bytes_and_in_order(networks):
     assert features[0].tolist() == pytest.approx([0, -1, -1, 2 / 8, 0, 0], abs=1e-6)
 
 
-def test_all_metrics_in_one_report(networks, tmp_path):
+def test_distances_that_networks_see(networks, tmp_path):
     for name, shift in (("a", 1), ("b", 3)):
         folder = tmp_path / "clips" / name
         folder.mkdir(parents=True)
@@ -100,17 +100,19 @@ def test_all_metrics_in_one_report(networks, tmp_path):
         folder = next(f for f in (tmp_path / "clips").iterdir() if torch.equal(_picture(f / "0.png"), image0))
         return torch.stack([_picture(folder / f"{round(8 * tau)}.png") for tau in times])
 
-    report = evaluate(tmp_path / "clips", PROTOCOLS["davis7"], {"blend": blend, "knows": knows}, metrics)
+    middle = Protocol("middle", gap=8, offsets=(4,), windows_at_most=1)
+    report = evaluate(tmp_path / "clips", middle, {"blend": blend, "knows": knows}, metrics)
     means = json.loads(report.to_json())["mean"]
-    for distance in ("lpips", "fid", "fvd"):
+    for distance in ("lpips", "fid"):
         assert abs(means["knows"][distance]) < 1e-4 < means["blend"][distance]
-    assert report.features["fid"]["truth"][0].shape == (7, 2048) and len(report.features["fvd"]["blend"]) == 2
-    assert "| method | PSNR dB | SSIM | HaarPSI | LPIPS | FID | FVD | s per window |" in report.to_markdown()
-    assert "left out" not in report.to_markdown()
+    assert [len(samples) for samples in report.features["fid"].values()] == [2, 2, 2]
+    assert "| method | PSNR dB | SSIM | HaarPSI | LPIPS | FID | s per window |" in report.to_markdown()
+    assert "FVD is left out: middle takes 3 of a window's 9 frames" in report.to_markdown()
 
-    # gap24 skips frames, so it makes no videos; and one clip alone is one video.
-    assert "gap24 takes 7 of a window's 25 frames" in metrics.for_protocol(PROTOCOLS["gap24"]).left_out["fvd"]
     videos = replace(metrics, lpips=None, features={"fvd": metrics.features["fvd"]})
+    report = evaluate(tmp_path / "clips", PROTOCOLS["davis7"], {"blend": blend, "knows": knows}, videos)
+    assert abs(report.distances()["knows"]["fvd"]) < 1e-9 < report.distances()["blend"]["fvd"]
+    assert not report.left_out() and "| FVD |" in report.to_markdown()
     alone = evaluate(tmp_path / "clips", PROTOCOLS["davis7"], {"blend": blend}, videos, limit=1)
     assert alone.left_out() == {"fvd": "there is one sample only"} and "fvd" not in alone.distances()["blend"]
 
