@@ -22,15 +22,20 @@ from .generation import TERMS
 from .processes import Processes, own_device
 from .rendering import Footage
 from .schedule import Schedule
-from .stages import STAGES, Request, Stage
+from .stages import ALONE, STAGES, Request, Stage
 
 LICENCE = "Apache-2.0"
 ONLY = {  # options that some stages alone understand
     "lpips": ("synthesis", "joint", "decoding", "generator"),
-    "rendered": ("synthesis", "joint", "decoding", "generator"),
+    "rendered": ("synthesis", "joint", "decoding", "generator", "backbone"),
     "terms": ("generator",),
-    "cache": ("generator",),
-    "cached": ("generator",),
+    "cache": ("generator", "backbone"),
+    "cached": ("generator", "backbone"),
+    "comfyui": ("backbone",),
+    "backbone": ("backbone",),
+    "vae": ("backbone",),
+    "lora": ("backbone",),
+    "weights": tuple(name for name in STAGES if name not in ALONE),
 }
 
 
@@ -49,8 +54,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--lpips", metavar="FOLDER", type=Path,
         help="holds vgg16-397923af.pth and lpips_weights.pt; without it a stand-in takes LPIPS' place")  # fmt: skip
     add("--terms", choices=TERMS, help="what the generator's loss consists of, for the ablation (default: full)")
-    add("--cache", metavar="FOLDER", type=Path, help="keep prepared batches of the stage generator there")
+    add("--cache", metavar="FOLDER", type=Path, help="keep prepared batches there")
     add("--cached", type=_count, metavar="N", help="how many (default: 1000)")
+    add("--comfyui", metavar="FOLDER", type=Path, help="an installed ComfyUI, for the stage backbone")
+    add("--backbone", metavar="FILE", type=Path, help="Wan2.1-Fun-InP or SVD as ComfyUI loads it")
+    add("--vae", metavar="FILE", type=Path, help="the VAE of its latents")
+    add("--lora", type=_count, metavar="RANK", help="train a LoRA of this rank instead of all weights")
     add("--weights", metavar="PATH", type=Path, help="weights to start from (default: the shipped ones)")
     add("--scratch", action="store_true", help="start what the stage trains from random weights")
     add("--steps", type=_count, help="length of the schedule (default: by stage)")
@@ -80,18 +89,22 @@ def run(args: Namespace) -> None:
     device = own_device(checked_device(args.device) or default_device())
     plan = _plan(args, stage, device)
     footage = Footage(args.clips, args.textures, 0.4 if args.rendered is None else args.rendered)
-    request = Request(footage, args.lpips, args.terms or TERMS[-1], args.cache, args.cached or 1000)
+    request = Request(
+        footage, args.lpips, args.terms or TERMS[-1], args.cache, args.cached or 1000, args.comfyui, args.backbone,
+        args.vae, args.lora,
+    )  # fmt: skip
     if args.stage in ONLY["lpips"] and plan.processes.first:
         logging.getLogger(__name__).info("Loss on frames: %s.", request.frame_loss(plan).name)
     trained = stage.train(plan, networks, request)
-    if plan.processes.first:
+    if plan.processes.first and trained:
         write_weights(args.folder / "weights.safetensors", networks | trained)
 
 
 def _check(args: Namespace, stage: Stage) -> None:
     for name in stage.asks:
         if getattr(args, name) is None:
-            raise ValueError(f"The stage {args.stage} needs --{name}; name a folder.")
+            what = "file" if name in ("backbone", "vae") else "folder"
+            raise ValueError(f"The stage {args.stage} needs --{name}; name a {what}.")
     for name, stages in ONLY.items():
         if getattr(args, name) is not None and args.stage not in stages:
             raise ValueError(f"The stage {args.stage} has no use for --{name}; leave it out.")
@@ -129,7 +142,7 @@ def _workers(device: torch.device) -> int:
 
 def _networks(args: Namespace, stage: Stage) -> dict[str, nn.Module]:
     """What the stage starts from: stored weights, and random ones for what it trains where there are none."""
-    if args.stage == "autoencoder":
+    if args.stage in ALONE:
         return {}
     networks = load_networks(args.weights or weight_files.shipped())
     _check_sizes(networks)

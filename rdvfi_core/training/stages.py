@@ -9,6 +9,8 @@ from pathlib import Path
 from torch import nn
 
 from .autoencoder import train_autoencoder
+from .backbone_training import train_backbone
+from .backbones import open_backbone
 from .decoding import DECODERS, train_decoding
 from .engine import Plan
 from .fusion import train_fusion
@@ -29,6 +31,10 @@ class Request:
     terms: str = "full"
     cache: Path | None = None
     cached: int = 1000
+    comfyui: Path | None = None
+    backbone: Path | None = None
+    vae: Path | None = None
+    lora: int | None = None  # rank
 
     def frame_loss(self, plan: Plan) -> FrameLoss:
         return FrameLoss(plan.device, self.lpips, perceptual=self.terms != "latent+l2")
@@ -80,6 +86,13 @@ def _generator(plan: Plan, networks: Networks, request: Request) -> Networks:
     return {"generator": found}
 
 
+def _backbone(plan: Plan, networks: Networks, request: Request) -> Networks:
+    found = open_backbone(request.comfyui, request.backbone, request.vae, plan.device, frozen=request.lora is not None)
+    train_backbone(plan, found, request.footage, request.lora, request.cache, request.cached)
+    return {}
+
+
+ALONE = ("autoencoder", "backbone")  # stages that start from no weights file
 STAGES = {
     "autoencoder": Stage(
         "latents", _autoencoder, ("autoencoder",), (), 1500, 16, (128, 128), 1e-3, asks=("textures",)
@@ -101,4 +114,8 @@ STAGES = {
     "generator": Stage(
         "stage 2 of the paper: the one-step generator", _generator, ("generator",), DECODERS, 40000, 8, (128, 192), 3e-4
     ),
+    "backbone": Stage(
+        "stage 2 for Wan2.1-Fun-InP or SVD, in ComfyUI's classes", _backbone, (), (), 5000, 1, (256, 448), 1e-4,
+        asks=("comfyui", "backbone", "vae"),
+    ),  # fmt: skip
 }
