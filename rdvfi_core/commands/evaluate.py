@@ -147,6 +147,8 @@ def _methods(args: Namespace) -> Iterator[tuple[dict[str, Method], dict[str, Flo
     found = BASELINES | core | {name: method(KEYFRAMES[name]) for name in own}
     flows = FLOWS | {name: flow(KEYFRAMES[name]) for name in own}
     try:
+        for process in core.values():
+            process.start()
         yield {name: found[name] for name in names}, flows
     finally:
         for process in core.values():

@@ -46,38 +46,54 @@ def main(comfyui: str, weights: str) -> None:
     os.dup2(2, 1)  # whatever ComfyUI prints goes to stderr
     sys.path.insert(0, comfyui)
     sys.argv = sys.argv[:1]
-    interpolate = None
+    try:
+        interpolate = _load(weights)
+    except Exception as error:  # told to the parent, here and below
+        send(answers, {"error": f"{type(error).__name__}: {error}"})
+        return
+    send(answers, {})
     while True:
         try:
             head, pair = receive(sys.stdin.buffer)
-        except (EOFError, KeyboardInterrupt):
+        except EOFError:
             return
         try:
-            if interpolate is None:
-                interpolate = _load(weights)
-            send(answers, {}, interpolate(pair, head["steps"]))
-        except Exception as error:  # told to the parent, which leaves the clip out
+            send(answers, {}, interpolate(pair, head["times"]))
+        except Exception as error:
             send(answers, {"error": f"{type(error).__name__}: {error}"})
 
 
 def _load(weights: str):
-    """Core's loader and node on a pair of frames -> (steps + 1, H, W, 3) float32, both ends included."""
+    """Core's network, loaded by core's node -> frames (T, H, W, 3) float32 of a pair (2, H, W, 3) uint8 at T times. As
+    core's node runs it, but at any times instead of equal steps."""
     import torch
     from comfy.cli_args import args
 
     args.cpu = not torch.cuda.is_available()  # before anything asks for a device
     import folder_paths
-    from comfy_extras.nodes_frame_interpolation import FrameInterpolate, FrameInterpolationModelLoader
+    from comfy import model_management
+    from comfy.ldm.common_dit import pad_to_patch_size
+    from comfy_extras.nodes_frame_interpolation import FrameInterpolationModelLoader
 
     folder, name = os.path.split(weights)
     folder_paths.add_model_folder_path("frame_interpolation", folder, is_default=True)
-    (model,) = FrameInterpolationModelLoader.execute(name).result
+    (patcher,) = FrameInterpolationModelLoader.execute(name).result
 
     @torch.inference_mode()
-    def interpolate(pair: np.ndarray, steps: int) -> np.ndarray:
-        images = torch.from_numpy(pair.copy()).float() / 255
-        (frames,) = FrameInterpolate.execute(model, images, steps).result if steps > 1 else (images,)
-        return frames.float().cpu().numpy()
+    def interpolate(pair: np.ndarray, times: list[float]) -> np.ndarray:
+        network, device, dtype = patcher.model, patcher.load_device, patcher.model_dtype()
+        height, width = pair.shape[1:3]
+        model_management.load_models_gpu([patcher], memory_required=network.memory_used_forward(pair.shape, dtype))
+        images = (torch.from_numpy(pair.copy()).movedim(-1, 1).float() / 255).to(device, dtype)
+        align = getattr(network, "pad_align", 1)
+        if align > 1:
+            images = pad_to_patch_size(images, (align, align), padding_mode="reflect")
+        first, second = images.split(1)
+        if hasattr(network, "forward_multi_timestep"):
+            frames = network.forward_multi_timestep(first, second, times)
+        else:
+            frames = torch.cat([network(first, second, timestep=tau) for tau in times])
+        return frames[:, :, :height, :width].clamp(0, 1).movedim(1, -1).float().cpu().numpy()
 
     return interpolate
 

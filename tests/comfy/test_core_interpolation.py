@@ -41,32 +41,43 @@ def weights(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ("rife", "film"))
-def test_frames_come_in_the_order_and_size_asked_for(weights, name):
-    generator = torch.Generator().manual_seed(0)
-    image0, image1 = torch.rand(2, 3, 65, 97, generator=generator)
-    found = core_weights(COMFYUI, {name: weights / f"{name}_v1.safetensors"})
-    method = CoreInterpolation(COMFYUI, found[name])
-    try:
-        frames = method(image0, image1, [0.0, 0.5, 1.0])
-        assert frames.shape == (3, 3, 65, 97) and frames.dtype == torch.float32
-        for frame, image in ((frames[0], image0), (frames[2], image1)):
-            assert (frame - image).abs().max() < 0.51 / 255  # the ends go through 8 bits
-        assert torch.equal(method(image0, image1, [0.5])[0], frames[1])  # the same process, asked again
-        assert not torch.equal(frames[1], frames[0])
-        with pytest.raises(ValueError, match="equal steps"):
-            method(image0, image1, [0.123])
-    finally:
-        method.close()
+CORE = """
+import sys
+sys.path.insert(0, sys.argv[1]); folder = sys.argv[2]; sys.argv = sys.argv[:1]
+from comfy.cli_args import args
+args.cpu = True
+import folder_paths, torch
+from comfy_extras.nodes_frame_interpolation import FrameInterpolate, FrameInterpolationModelLoader
+folder_paths.add_model_folder_path("frame_interpolation", folder)
+images = torch.load(f"{folder}/pair.pt").movedim(1, -1)
+with torch.inference_mode():
+    for name in ("rife", "film"):
+        model = FrameInterpolationModelLoader.execute(f"{name}_v1.safetensors")[0]
+        torch.save(FrameInterpolate.execute(model, images, 4)[0].movedim(-1, 1).clone(), f"{folder}/{name}.pt")
+"""
+
+
+def test_frames_are_those_of_cores_own_node(weights):
+    pair = torch.randint(256, (2, 3, 65, 97), generator=torch.Generator().manual_seed(0)) / 255
+    torch.save(pair, weights / "pair.pt")
+    subprocess.run([python_of(COMFYUI), "-c", CORE, str(COMFYUI), str(weights)], check=True)
+    for name in ("rife", "film"):
+        expected = torch.load(weights / f"{name}.pt")  # tau = 0, 1/4, 1/2, 3/4, 1
+        found = core_weights(COMFYUI, {name: weights / f"{name}_v1.safetensors"})
+        method = CoreInterpolation(COMFYUI, found[name]).start()
+        try:
+            frames = method(*pair, [0.5, 0.25])
+            assert frames.shape == (2, 3, 65, 97) and frames.dtype == torch.float32
+            assert (frames - expected[[2, 1]]).abs().max() < 1e-5 < (frames[0] - frames[1]).abs().max()
+            assert torch.equal(method(*pair, [0.5])[0], frames[0])  # the same process, asked again
+            assert method(*pair, [0.123]).isfinite().all()
+        finally:
+            method.close()
 
 
 def test_a_file_that_is_no_such_network_is_told_by_the_process(weights, tmp_path):
     from safetensors.torch import save_file
 
     save_file({"a": torch.zeros(1)}, tmp_path / "rife_none.safetensors")
-    method = CoreInterpolation(COMFYUI, tmp_path / "rife_none.safetensors")
-    try:
-        with pytest.raises(RuntimeError, match="rife_none.safetensors in ComfyUI: .*Unrecognized"):
-            method(*torch.rand(2, 3, 64, 64), [0.5])
-    finally:
-        method.close()
+    with pytest.raises(ValueError, match="rife_none.safetensors in ComfyUI: .*Unrecognized"):
+        CoreInterpolation(COMFYUI, tmp_path / "rife_none.safetensors").start()
