@@ -14,6 +14,7 @@ COMMANDS = {  # name: (module with add_arguments(parser) and run(args), line for
     "interpolate": (".commands.interpolate", "render frames between two images"),
     "demo": (".commands.demo", "render a sample pair and interpolate it"),
     "evaluate": (".commands.evaluate", "measure how close interpolated frames come to true ones"),
+    "ablate": (".commands.ablate", "measure what each part of the method contributes"),
     "benchmark": (".commands.benchmark", "measure time and memory on this machine"),
     "train": (".training.commands", "train the networks"),
 }

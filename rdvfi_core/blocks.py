@@ -34,6 +34,11 @@ def convex_upsample(
     return F.pixel_shuffle(mixed.flatten(1, 2), factor)
 
 
+def bilinear_upsample(values: Tensor, factor: int) -> Tensor:
+    """What `convex_upsample` is compared with. Values are not rescaled either."""
+    return F.interpolate(values, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
 def exact(like: Tensor) -> torch.autocast:
     """No autocast inside: products of coordinates would be rounded to the networks' precision."""
     return torch.autocast(like.device.type, enabled=False)

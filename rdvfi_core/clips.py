@@ -1,4 +1,5 @@
-"""Clips of a folder: video files and folders of frames, as RGB frames that are decoded only when they are asked for.
+"""Clips below a folder, in any nesting: video files and folders of frames, as RGB frames that are decoded only when
+they are asked for.
 
 Rotation metadata is ignored: frames come as they are stored."""
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mkv", ".webm", ".mov", ".avi", ".gif"))
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png"))
+MASKS = "Annotations"  # DAVIS: pictures beside JPEGImages that are no frames
 
 
 class ClipError(ValueError):
@@ -25,10 +27,12 @@ class ClipError(ValueError):
 @dataclass(frozen=True)
 class Clip:
     path: Path  # a video file or a folder of frames
+    root: Path | None = None  # the folder that was searched
 
     @property
     def name(self) -> str:
-        return self.path.name
+        """The path below the folder that was searched: names are unique."""
+        return self.path.relative_to(self.root or self.path.parent).as_posix()
 
     def count(self) -> int:
         """Frames that can really be decoded: what a video's header says about its length is often wrong."""
@@ -59,14 +63,15 @@ class Clip:
             for load in opened:
                 yield partial(_load, load)
         except (av.FFmpegError, OSError) as error:
-            raise ClipError(_unreadable(error)) from error
+            raise ClipError(unreadable(error)) from error
 
 
 def list_clips(folder: Path) -> list[Clip]:
-    """The clips directly in `folder`, sorted by name: video files, and folders that hold jpg or png frames."""
+    """The clips below `folder` at any depth, sorted by their path: video files, and folders that hold jpg or png
+    frames. What a folder of frames holds besides, linked folders of folders, and DAVIS' masks are not looked at."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; give one that holds clips.")
-    clips = [Clip(path) for path in sorted(folder.iterdir(), key=lambda path: path.name) if _is_clip(path)]
+    clips = [Clip(path, folder) for path in _clips_below(folder)]
     if not clips:
         raise ValueError(
             f"{folder} holds no clips; put video files ({', '.join(sorted(VIDEO_SUFFIXES))}) "
@@ -75,24 +80,31 @@ def list_clips(folder: Path) -> list[Clip]:
     return clips
 
 
-def _is_clip(path: Path) -> bool:
-    if path.name.startswith("."):
-        return False
-    return bool(_images(path)) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
+def _clips_below(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.startswith(".") or path.name == MASKS:
+            continue
+        if not path.is_dir():
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                yield path
+        elif frame_files(path):
+            yield path
+        elif not path.is_symlink():  # which may lead back up
+            yield from _clips_below(path)
 
 
-def _images(folder: Path) -> list[Path]:
+def frame_files(folder: Path) -> list[Path]:
     """Frames in the order of the numbers in their names, so that frame 10 follows frame 9 without leading zeros."""
     images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
     return sorted(images, key=lambda path: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", path.name)])
 
 
 def _image_loaders(folder: Path) -> Iterator[Callable[[], np.ndarray]]:
-    for path in _images(folder):
-        yield partial(_open_image, path)
+    for path in frame_files(folder):
+        yield partial(open_frame, path)
 
 
-def _open_image(path: Path) -> np.ndarray:
+def open_frame(path: Path) -> np.ndarray:  # (H, W, 3) uint8 RGB
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -111,10 +123,10 @@ def _load(load: Callable[[], np.ndarray]) -> np.ndarray:
     try:
         return load()
     except (av.FFmpegError, OSError) as error:
-        raise ClipError(_unreadable(error)) from error
+        raise ClipError(unreadable(error)) from error
 
 
-def _unreadable(error: Exception) -> str:
+def unreadable(error: Exception) -> str:
     """The decoder's complaint without the file's path, which the report's reader has already."""
     return f"unreadable: {getattr(error, 'strerror', None) or type(error).__name__}"
 

@@ -98,11 +98,11 @@ def ddim_step(z_t: Tensor, z: Tensor, t: float, t_next: float, parameterisation:
     return add_noise(z, noise, t_next, parameterisation).to(z_t.dtype)
 
 
-def training_time(step: int, steps: int, generator: torch.Generator, count: int = 1) -> Tensor:
-    """(count,) times t, uniform in [step / steps, 1], on the generator's device: over the `steps` of training the
-    lower end rises linearly from 0 to 1, so that training at every noise level ends in a one-step model (paper's
+def training_time(progress: float, generator: torch.Generator, count: int = 1) -> Tensor:
+    """(count,) times t, uniform in [progress, 1], on the generator's device: over training, whose progress goes from 0
+    to 1, the lower end rises linearly to 1, so that training at every noise level ends in a one-step model (paper's
     stage 2)."""
-    if not 0 <= step <= steps or steps < 1:
-        raise ValueError(f"Training step {step} is outside 0..{steps}; count steps from 0 and give at least one.")
+    if not 0 <= progress <= 1:
+        raise ValueError(f"Training's progress {progress} is outside 0..1.")
     draw = torch.rand(count, generator=generator, device=generator.device)  # [0, 1), so 1 - draw reaches 1 and never 0
-    return 1 - (1 - step / steps) * draw
+    return 1 - (1 - progress) * draw

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import convex_upsample, zero_
+from .blocks import bilinear_upsample, convex_upsample, zero_
 from .motion import CorrelationPyramid, Features, FineStep, Motion, RecurrentUpdate
 from .warp import backward_warp, resize_flow
 
@@ -33,6 +33,8 @@ class IterativeFusion(nn.Module):
         knot: Features,  # of the knot on whose grid the flow lives
         end: Features,  # of I0 or I1
         base: Tensor,  # (B, 2, H, W) px of the motion grid: composition along the chain
+        gate: float | None = None,  # a fixed share of the change instead of the learned one, for the ablation
+        convex: bool = True,  # False: bilinear upsampling, for the ablation
     ) -> Motion:  # the flow knot -> end, and whether the knot's pixels are seen there
         height, width = knot.match.shape[-2:]
         correlation = CorrelationPyramid(knot.match, end.match)
@@ -47,8 +49,9 @@ class IterativeFusion(nn.Module):
         change = 2 * F.interpolate(flow - start, scale_factor=2, mode="bilinear", align_corners=False)
         more, visibility, weights = self.fine_step(knot.fine, end.fine, hidden, base_fine + change)
         change = change + more
-        gate = self._gate(knot.fine, end.fine, base_fine, change, visibility)
-        full = convex_upsample(torch.cat((4 * gate * change, visibility.float()), 1), weights, 4)
+        share = self._gate(knot.fine, end.fine, base_fine, change, visibility) if gate is None else gate
+        values = torch.cat((4 * share * change, visibility.float()), 1)
+        full = convex_upsample(values, weights, 4) if convex else bilinear_upsample(values, 4)
         return Motion(base + full[:, :2], full[:, 2:], (base_fine + change,))
 
     def _gate(self, knot: Tensor, end: Tensor, base: Tensor, change: Tensor, visibility: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import ResidualBlock, convex_upsample, local_correlation, zero_
+from .blocks import ResidualBlock, bilinear_upsample, convex_upsample, local_correlation, zero_
 from .warp import backward_warp, pixel_grid, sample_at
 
 LOOKUP_RADIUS = 3
@@ -164,8 +164,11 @@ class AdjacentMotion(nn.Module):
     def encode(self, latents: Tensor) -> Features:  # (B, C, h, w)
         return self.encoder(latents)
 
-    def forward(self, a: Features, b: Features, iterations: int, start: Tensor | None = None) -> Motion:
-        """f_{a->b}. start: (B, 2, h, w) float32 in cells of the latent grid; no motion by default."""
+    def forward(
+        self, a: Features, b: Features, iterations: int, start: Tensor | None = None, convex: bool = True
+    ) -> Motion:
+        """f_{a->b}. start: (B, 2, h, w) float32 in cells of the latent grid; no motion by default. convex=False:
+        bilinear upsampling, for the ablation."""
         correlation = CorrelationPyramid(a.match, b.match)
         flow = torch.zeros_like(a.match[:, :2], dtype=torch.float32) if start is None else start
         steps, hidden = [], a.hidden
@@ -175,8 +178,9 @@ class AdjacentMotion(nn.Module):
             hidden, correction = self.update(hidden, a.context, found, flow)
             flow = flow + correction
             steps.append(flow)
-        flow = 2 * convex_upsample(flow, self.upsampling(hidden), 2)
+        flow = 2 * (convex_upsample(flow, self.upsampling(hidden), 2) if convex else bilinear_upsample(flow, 2))
         steps.append(flow)
         correction, visibility, weights = self.fine_step(a.fine, b.fine, hidden, flow.detach())
-        full = convex_upsample(torch.cat((4 * (flow + correction), visibility.float()), 1), weights, 4)
+        values = torch.cat((4 * (flow + correction), visibility.float()), 1)
+        full = convex_upsample(values, weights, 4) if convex else bilinear_upsample(values, 4)
         return Motion(full[:, :2], full[:, 2:], tuple(steps))

@@ -1,9 +1,16 @@
-"""How good are the frames: clips in, a report of every method's error out.
+"""How good are the frames: clips or rendered scenes in, a report of every method's error out.
 
-protocols   which frames of a clip are given and which are asked for
-clips       folders of videos or of frames, decoded as far as needed
-baselines   methods without training to compare with
-metrics     PSNR, SSIM, HaarPSI
-report      runs all of it; JSON, Markdown and contact sheet
-sheet       rows of captioned pictures
+protocols       which frames of a clip are given and which are asked for
+baselines       methods without training to compare with
+comfyui         RIFE and FILM through an installed ComfyUI, in a process of its own (comfyui_worker)
+metrics         PSNR, SSIM, HaarPSI; LPIPS, FID and FVD where their networks' files are given
+features        what FID and FVD are made of
+runner          runs methods over the clips of a folder
+report          what came out, as JSON and Markdown
+pictures        contact sheet, and a sheet per clip; sheet draws rows of captioned pictures
+scenes          rendered scenes with paths of known kind and length
+scene_report    methods on these scenes
+ablation        variants of the method, for these scenes
+motion          phi1 against exact flow
+reconstruction  photographs through the latents
 """

@@ -1,4 +1,4 @@
-"""Interpolation without training, to compare with. Every function is a method as `report.evaluate` takes it:
+"""Interpolation without training, to compare with. Every function is a method as `runner.evaluate` takes it:
 (image0 (3, H, W), image1 (3, H, W), times) -> frames (T, 3, H, W), all in [0, 1]."""
 
 from __future__ import annotations
@@ -35,10 +35,17 @@ def dis(image0: Tensor, image1: Tensor, times: Sequence[float]) -> Tensor:
     forward, backward = dis_flow(image0, image1), dis_flow(image1, image0)
     frames = []
     for tau in times:
-        to0 = -(1 - tau) * tau * forward + tau**2 * backward
-        to1 = (1 - tau) ** 2 * forward - tau * (1 - tau) * backward
+        to0, to1 = _flows_at(tau, forward, backward)
         frames.append((1 - tau) * backward_warp(image0[None], to0) + tau * backward_warp(image1[None], to1))
     return torch.cat(frames)
+
+
+def dis_flow_at(image0: Tensor, image1: Tensor, tau: float) -> Tensor:  # f_{tau->0}, (1, 2, H, W) px
+    return _flows_at(tau, dis_flow(image0, image1), dis_flow(image1, image0))[0]
+
+
+def _flows_at(tau: float, forward: Tensor, backward: Tensor) -> tuple[Tensor, Tensor]:
+    return -(1 - tau) * tau * forward + tau**2 * backward, (1 - tau) ** 2 * forward - tau * (1 - tau) * backward
 
 
 def dis_flow(image0: Tensor, image1: Tensor) -> Tensor:
@@ -85,3 +92,4 @@ def _minterpolated(frames: list[np.ndarray], rate: int) -> Iterator[tuple[Fracti
 
 
 BASELINES = {"blend": blend, "dis": dis, "minterpolate": minterpolate}
+FLOWS = {"dis": dis_flow_at}

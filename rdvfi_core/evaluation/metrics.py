@@ -1,19 +1,98 @@
-"""PSNR, SSIM and HaarPSI of single frames, from piq, on the CPU."""
+"""How far frames are from the true ones, through piq.
+
+PSNR, SSIM and HaarPSI need nothing else. LPIPS, FID and FVD are what networks see: each is computed only where the
+network's weight files are given by path, and a report says which ones are left out. Nothing is downloaded."""
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-METRICS = ("psnr", "ssim", "haarpsi")  # higher is better for all of them
+import torch
+from torch import Tensor, nn
+
+from ..perceptual import BACKBONE, HEADS, load_lpips
+from .features import SHORTEST_VIDEO, frame_features, video_features
+from .protocols import Protocol
+
+LABELS = {  # metric -> (heading, decimals)
+    "psnr": ("PSNR dB", 2),
+    "ssim": ("SSIM", 4),
+    "haarpsi": ("HaarPSI", 4),
+    "lpips": ("LPIPS", 4),
+    "fid": ("FID", 2),
+    "fvd": ("FVD", 2),
+}
+ALWAYS = ("psnr", "ssim", "haarpsi")  # of single frames; higher is better
+LOWER_IS_BETTER = ("lpips", "fid", "fvd")
+OPTIONS = {
+    "lpips": f"--lpips FOLDER with {BACKBONE} and {HEADS}",
+    "fid": "--fid FILE, the weights of pytorch-fid (pt_inception-2015-12-05-6726825d.pth)",
+    "fvd": "--fvd FILE, an I3D network as TorchScript (i3d_torchscript.pt)",
+}
+_Features = Callable[[Tensor], Tensor]  # (T, 3, H, W) in [0, 1] -> (n, D) on the CPU
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What is computed beside PSNR, SSIM and HaarPSI, and why the rest is not."""
+
+    lpips: nn.Module | None = None  # one value per frame, of frames on `device`
+    features: dict[str, _Features] = field(default_factory=dict)  # "fid" and "fvd"
+    left_out: dict[str, str] = field(default_factory=lambda: {name: _reason(name) for name in LOWER_IS_BETTER})
+    device: torch.device = torch.device("cpu")
+
+    @classmethod
+    def load(
+        cls, lpips: Path | None, fid: Path | None, fvd: Path | None, device: torch.device | str = "cpu"
+    ) -> Metrics:
+        """Those whose files are given; a file that is not what it should be is refused with a ValueError."""
+        given = {"lpips": lpips, "fid": fid, "fvd": fvd}
+        features = {} if fid is None else {"fid": frame_features(fid, device)}
+        if fvd is not None:
+            features["fvd"] = video_features(fvd, device)
+        left_out = {name: _reason(name) for name, path in given.items() if path is None}
+        distance = None if lpips is None else load_lpips(lpips, device)
+        if distance is not None:
+            distance.reduction = "none"
+        return cls(distance, features, left_out, torch.device(device))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the metrics of single frames."""
+        return ALWAYS if self.lpips is None else (*ALWAYS, "lpips")
+
+    def for_protocol(self, protocol: Protocol) -> Metrics:
+        """Without FVD where a window is no video: too short, or its frames are not evenly spaced."""
+        frames = len(protocol.offsets) + 2
+        if "fvd" not in self.features or (frames >= SHORTEST_VIDEO and frames == protocol.size):
+            return self
+        taken = f"{protocol.name} takes {frames} of a window's {protocol.size} frames"
+        reason = f"{taken}, and a video must be whole and have at least {SHORTEST_VIDEO}"
+        features = {name: function for name, function in self.features.items() if name != "fvd"}
+        return replace(self, features=features, left_out=self.left_out | {"fvd": reason})
+
+    def measure(
+        self,
+        frames: Tensor,  # (T, 3, H, W) in [0, 1]; values outside are clamped
+        truth: Tensor,  # (T, 3, H, W) in [0, 1]
+    ) -> dict[str, list[float]]:  # metric -> one value per frame
+        scores = measure(frames, truth)
+        if self.lpips is not None:
+            pairs = zip(frames.split(1), truth.split(1), strict=True)  # one by one: VGG16 takes 0.5 GB at 1080p
+            values = [self.lpips(a.float().clamp(0, 1).to(self.device), b.to(self.device)) for a, b in pairs]
+            scores["lpips"] = torch.cat(values).cpu().tolist()
+        return scores
 
 
 def measure(
     frames: Tensor,  # (T, 3, H, W) in [0, 1]; values outside are clamped
     truth: Tensor,  # (T, 3, H, W) in [0, 1]
-) -> dict[str, list[float]]:  # metric -> one value per frame
+) -> dict[str, list[float]]:  # metric of ALWAYS -> one value per frame
     """PSNR in dB over all channels (identical frames read 80 dB: piq adds 1e-8 to the squared error); SSIM of RGB
     with a Gaussian window of 11, frames with a short side over 384 px first averaged down to about 256 px, as its
-    authors advise; HaarPSI of YIQ at half size. Sides of at least 64 px are enough for all three."""
+    authors advise; HaarPSI of YIQ at half size. Sides of at least 64 px are enough for all three. On the CPU."""
     try:
         import piq
     except ImportError as error:
@@ -30,4 +109,8 @@ def measure(
         "ssim": piq.ssim(frames, truth, reduction="none"),
         "haarpsi": piq.haarpsi(frames, truth, reduction="none"),
     }
-    return {metric: scores[metric].tolist() for metric in METRICS}
+    return {metric: scores[metric].tolist() for metric in ALWAYS}
+
+
+def _reason(name: str) -> str:
+    return f"its network's weights were not given ({OPTIONS[name]})"

@@ -54,14 +54,21 @@ def endpoint_errors(
     pairs: Iterator[RenderedPair], methods: dict[str, FlowMethod]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """method -> span -> {"visible", "all"}: mean endpoint error in px, pooled over pixels within a pair and averaged
-    over pairs."""
+    over pairs; after Ctrl-C over those that are done."""
     collected: dict = {name: {} for name in methods}
-    for pair in pairs:
-        for name, method in methods.items():
-            error = (method(pair.first, pair.second, pair.span) - pair.flow).square().sum(1, keepdim=True).sqrt()
-            row = collected[name].setdefault(pair.span, {"visible": [], "all": []})
-            row["visible"].append(((error * pair.seen).sum() / pair.seen.sum().clamp_min(1)).item())
-            row["all"].append(error.mean().item())
+    try:
+        for pair in pairs:
+            errors = {
+                name: (method(pair.first, pair.second, pair.span) - pair.flow).square().sum(1, keepdim=True).sqrt()
+                for name, method in methods.items()
+            }
+            for name, error in errors.items():
+                row = collected[name].setdefault(pair.span, {"visible": [], "all": []})
+                row["visible"].append(((error * pair.seen).sum() / pair.seen.sum().clamp_min(1)).item())
+                row["all"].append(error.mean().item())
+    except KeyboardInterrupt:
+        if not all(collected.values()):
+            raise
     return {
         name: {span: {kind: sum(v) / len(v) for kind, v in row.items()} for span, row in spans.items()}
         for name, spans in collected.items()

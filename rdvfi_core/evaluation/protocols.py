@@ -1,4 +1,9 @@
-"""Protocols: which frames of a clip are given to a method and which it has to find between them."""
+"""Protocols: which frames of a clip are given to a method and which it has to find between them.
+
+davis7 and fcvg follow what their names say, since the paper's clip lists and code are not public: DAVIS-7 asks for 7
+frames between two that are 8 apart (VIDIM, Jain et al. 2024, cuts such clips out of DAVIS), FCVG (Zhu et al. 2025) for
+the 23 inner ones of 25. Every clip is used whole and at its own resolution; figures of papers that cut, crop or resize
+otherwise are not comparable."""
 
 from __future__ import annotations
 
@@ -8,12 +13,14 @@ from fractions import Fraction
 
 @dataclass(frozen=True)
 class Protocol:
-    """A window is the frames i .. i + gap: its two ends are given, i + offset are asked for. Windows share no frame."""
+    """A window is the frames i .. i + gap: its two ends are given, i + offset are asked for. No frame is asked for
+    twice."""
 
     name: str
     gap: int  # frames from one end to the other
     offsets: tuple[int, ...]  # ascending, strictly between 0 and gap
-    windows_at_most: int  # per clip
+    windows_at_most: int | None  # per clip; None: as many as fit, from the first frame on
+    shared_ends: bool = False  # where a window ends the next one begins: every gap-th frame is given
 
     @property
     def size(self) -> int:
@@ -36,13 +43,19 @@ PROTOCOLS = {
     for protocol in (
         Protocol("gap7", gap=8, offsets=(1, 2, 3, 4, 5, 6, 7), windows_at_most=3),
         Protocol("gap24", gap=24, offsets=(4, 8, 12, 16, 20), windows_at_most=2),
+        Protocol("davis7", gap=8, offsets=(1, 2, 3, 4, 5, 6, 7), windows_at_most=None, shared_ends=True),
+        Protocol("fcvg", gap=24, offsets=tuple(range(1, 24)), windows_at_most=None),
     )
 }
 
 
 def windows(frames: int, protocol: Protocol) -> list[int]:
-    """First frames of the windows in a clip of `frames` frames, spread evenly: the first window starts with the clip,
-    the last one ends with it, a single one is centred. Empty when the clip is shorter than one window."""
+    """First frames of the windows in a clip of `frames` frames; empty when the clip is shorter than one window. A
+    limited number is spread evenly: the first window starts with the clip, the last one ends with it, a single one is
+    centred."""
+    if protocol.windows_at_most is None:
+        step = protocol.gap if protocol.shared_ends else protocol.size
+        return list(range(0, frames - protocol.gap, step))
     count = min(protocol.windows_at_most, frames // protocol.size)
     slack = frames - protocol.size
     if count <= 1:

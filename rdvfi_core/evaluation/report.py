@@ -1,32 +1,26 @@
-"""Runs methods over a folder of clips and reports what came out: JSON, a Markdown table, a contact sheet.
+"""What came out of an evaluation: scores of windows, clips and methods, as JSON and as Markdown tables.
 
-Only interpolated frames are scored, never the given ones. A clip's score is the mean over all frames of all its
-windows, a method's score the mean over clips, so that long clips count as much as short ones."""
+A clip's score is the mean over all frames of all its windows, a method's score the mean over clips, so that long clips
+count as much as short ones. FID and FVD are distances between all of a method's frames and all true ones."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
-from pathlib import Path
 from statistics import fmean
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..clips import Clip, ClipError, list_clips
-from ..conventions import SMALLEST_SIDE
-from ..errors import Interrupted
-from ..media import to_bytes
-from .metrics import METRICS, measure
-from .protocols import Protocol, windows
-from .sheet import Cell, cell, draw_sheet
+from .features import frechet_distance
+from .metrics import LABELS, Metrics
+from .protocols import Protocol
+from .sheet import Cell
+from .tables import table, to_json
 
-Method = Callable[[Tensor, Tensor, list[float]], Tensor]  # I0, I1 (3, H, W) in [0, 1], times -> (T, 3, H, W)
 SHEET_CLIPS = 3  # of the worst and of the best each
+TRUTH = "truth"  # beside the methods' names, where features are collected
+
+Features = dict[str, dict[str, list[Tensor]]]  # "fid" and "fvd" -> method, or truth -> (n, D) of every window
 
 
 @dataclass(frozen=True)
@@ -57,9 +51,13 @@ class Report:
     folder: str  # its name only
     protocol: Protocol
     methods: list[str]
+    metrics: Metrics = field(default_factory=Metrics)
     clips: list[ClipResult] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)  # clip -> reason
+    listed: int = 0  # clips that were to be evaluated
+    interrupted: bool = False  # before all of them were
     rows: dict[str, list[Cell]] = field(default_factory=dict)  # clip -> its row of the contact sheet
+    features: Features = field(default_factory=dict)  # 8 KiB a frame for FID
 
     def mean(self, method: str, metric: str) -> float:
         return fmean(clip.mean(method, metric) for clip in self.clips)
@@ -72,175 +70,78 @@ class Report:
         """Names of the clips, the lowest PSNR of the first method first."""
         return [clip.name for clip in sorted(self.clips, key=lambda clip: clip.mean(self.methods[0], "psnr"))]
 
-    def add(self, result: ClipResult, row: list[Cell]) -> None:
+    def add(self, result: ClipResult, row: list[Cell], features: Features) -> None:
         """Takes in a clip. Pictures are kept of the worst and the best only, so memory does not grow with clips."""
         self.clips.append(result)
+        for metric, found in features.items():
+            for name, samples in found.items():
+                self.features.setdefault(metric, {}).setdefault(name, []).extend(samples)
         self.rows[result.name] = row
         for name in self.ranked()[SHEET_CLIPS:-SHEET_CLIPS]:
             self.rows.pop(name, None)
 
+    def distances(self) -> dict[str, dict[str, float]]:
+        """method -> "fid" and "fvd" where their networks were given and there are at least two samples."""
+        found: dict[str, dict[str, float]] = {method: {} for method in self.methods}
+        for metric, features in self.features.items():
+            samples = {name: torch.cat(parts) for name, parts in features.items()}
+            if len(samples[TRUTH]) < 2:
+                continue
+            for method in self.methods:
+                found[method][metric] = frechet_distance(samples[method], samples[TRUTH])
+        return found
+
+    def left_out(self) -> dict[str, str]:
+        """metric -> why there is none."""
+        alone = {m: "there is one sample only" for m, f in self.features.items() if sum(map(len, f[TRUTH])) < 2}
+        return self.metrics.left_out | alone
+
     def to_json(self) -> str:
+        distances = self.distances()
         tree = {
             "folder": self.folder,
             "protocol": asdict(self.protocol),
-            "metrics": METRICS,
+            "metrics": self.metrics.names,
             "methods": self.methods,
-            "mean": self._means(self),
+            "mean": {method: means | distances[method] for method, means in self._means(self).items()},
+            "left_out": self.left_out(),
             "clips": [{**asdict(clip), "mean": self._means(clip)} for clip in self.clips],
             "skipped": [{"name": name, "reason": reason} for name, reason in self.skipped.items()],
+            "interrupted": self.interrupted,
         }
-        return json.dumps(_rounded(tree), indent=1) + "\n"
+        return to_json(tree)
 
     def _means(self, of: Report | ClipResult) -> dict[str, dict[str, float]]:
         return {
-            method: {metric: of.mean(method, metric) for metric in METRICS} | {"seconds_per_window": of.seconds(method)}
+            method: {metric: of.mean(method, metric) for metric in self.metrics.names}
+            | {"seconds_per_window": of.seconds(method)}
             for method in self.methods
         }
 
     def to_markdown(self) -> str:
-        """The table of means, PSNR of every clip and method, and what was skipped."""
+        """The table of means, PSNR of every clip and method, and what was left out."""
         count = sum(len(clip.windows) for clip in self.clips)
-        means = [
-            (
-                method,
-                f"{self.mean(method, 'psnr'):.2f}",
-                f"{self.mean(method, 'ssim'):.4f}",
-                f"{self.mean(method, 'haarpsi'):.4f}",
-                f"{self.seconds(method):.2f}",
-            )
-            for method in self.methods
-        ]
+        distances, left_out = self.distances(), self.left_out()
+        names = [*self.metrics.names, *(metric for metric in self.features if metric not in left_out)]
+        means = []
+        for method in self.methods:
+            values = {name: self.mean(method, name) for name in self.metrics.names} | distances[method]
+            cells = (f"{values[name]:.{LABELS[name][1]}f}" for name in names)
+            means.append((method, *cells, f"{self.seconds(method):.2f}"))
         clips = [
             (clip.name, f"{clip.width}x{clip.height}", *(f"{clip.mean(method, 'psnr'):.2f}" for method in self.methods))
             for clip in self.clips
         ]
         lines = [
             f"{self.protocol.name} on {self.folder}: {len(self.clips)} clips, {count} windows, "
-            f"{count * len(self.protocol.offsets)} interpolated frames",
+            f"{count * len(self.protocol.offsets)} interpolated frames"
+            + (f"; stopped before the end of {self.listed} clips" if self.interrupted else ""),
             "",
-            *_table(("method", "PSNR dB", "SSIM", "HaarPSI", "s per window"), means),
-            "",
-            *_table(("PSNR dB of", "size", *self.methods), clips),
+            *table(("method", *(LABELS[name][0] for name in names), "s per window"), means),
         ]
+        lines += [f"\n{LABELS[name][0]} is left out: {reason}." for name, reason in left_out.items()]
+        lines += ["", *table(("PSNR dB of", "size", *self.methods), clips)]
         if self.skipped:
-            lines += ["", *_table(("skipped", "reason"), self.skipped.items())]
+            lines += ["", f"{len(self.skipped)} clips were left out:", ""]
+            lines += table(("left out", "reason"), self.skipped.items())
         return "\n".join(lines) + "\n"
-
-
-def evaluate(
-    folder: str | Path,
-    protocol: Protocol,
-    methods: dict[str, Method],
-    progress: Callable[[int, int], None] | None = None,  # clips done, clips in all
-    should_stop: Callable[[], bool] | None = None,  # asked before every window and method
-) -> Report:
-    """Scores every method on every window of every clip in `folder`. A clip that is too short, too small or unreadable
-    is skipped with its reason in the report; an error of a method is raised."""
-    clips = list_clips(Path(folder))
-    report = Report(Path(folder).resolve().name, protocol, list(methods))
-    for done, clip in enumerate(clips, start=1):
-        try:
-            report.add(*_evaluate_clip(clip, protocol, methods, should_stop))
-        except ClipError as error:
-            report.skipped[clip.name] = str(error)
-        if progress is not None:
-            progress(done, len(clips))
-    if not report.clips:
-        name, reason = next(iter(report.skipped.items()))
-        raise ValueError(
-            f"None of the {len(clips)} clips in {folder} can be evaluated with {protocol.name}, "
-            f"the first of them, {name}, because {reason}."
-        )
-    return report
-
-
-def contact_sheet(report: Report, path: str | Path) -> None:
-    """PNG of the worst and the best clips by PSNR of the first method, a row each: I0, the true middle frame, every
-    method's middle frame with its PSNR, I1; from the window where the first method's middle frame is worst."""
-    first = report.methods[0]
-    means = {clip.name: clip.mean(first, "psnr") for clip in report.clips}
-    rows = {
-        f"{report.protocol.name} {name}: {first} {means[name]:.2f} dB over the clip": report.rows[name]
-        for name in report.ranked()
-        if name in report.rows
-    }
-    draw_sheet(rows).save(path, format="PNG")
-
-
-def _evaluate_clip(
-    clip: Clip, protocol: Protocol, methods: dict[str, Method], should_stop: Callable[[], bool] | None
-) -> tuple[ClipResult, list[Cell]]:
-    count = clip.count()
-    starts = windows(count, protocol)
-    if not starts:
-        raise ClipError(f"it has {count} frames, {protocol.name} needs {protocol.size}")
-    results: list[WindowResult] = []
-    worst, row = float("inf"), []
-    for start, frames in zip(starts, _read_windows(clip, starts, protocol), strict=True):
-        if min(frames.shape[-2:]) < SMALLEST_SIDE:
-            raise ClipError(f"it is {frames.shape[-1]}x{frames.shape[-2]}, no side may be under {SMALLEST_SIDE} px")
-        result, made = _evaluate_window(start, frames, protocol, methods, should_stop)
-        results.append(result)
-        score = result.scores[next(iter(methods))]["psnr"][protocol.middle]
-        if score < worst:
-            worst, row = score, _sheet_row(frames, protocol, made, result)
-    height, width = frames.shape[-2:]
-    return ClipResult(clip.name, count, height, width, results), row
-
-
-def _read_windows(clip: Clip, starts: list[int], protocol: Protocol) -> Iterator[Tensor]:
-    """Per window (2 + len(offsets), 3, H, W) in [0, 1]: I0, the frames asked for, I1. One window is held at a time."""
-    taken = (0, *protocol.offsets, protocol.gap)
-    stream = clip.read(start + offset for start in starts for offset in taken)
-    for _ in starts:
-        frames = np.stack(list(islice(stream, len(taken))))
-        yield torch.from_numpy(frames).permute(0, 3, 1, 2) / 255
-
-
-@torch.no_grad()
-def _evaluate_window(
-    start: int,
-    frames: Tensor,  # (2 + T, 3, H, W), as `_read_windows` makes them
-    protocol: Protocol,
-    methods: dict[str, Method],
-    should_stop: Callable[[], bool] | None,
-) -> tuple[WindowResult, dict[str, np.ndarray]]:
-    """The scores and every method's middle frame (H, W, 3) uint8."""
-    times = [float(tau) for tau in protocol.times]
-    scores, seconds, middles = {}, {}, {}
-    for name, method in methods.items():
-        if should_stop is not None and should_stop():
-            raise Interrupted("The evaluation was stopped.")
-        began = time.perf_counter()
-        made = method(frames[0], frames[-1], times)
-        seconds[name] = time.perf_counter() - began
-        try:
-            scores[name] = measure(made, frames[1:-1])
-        except ValueError as error:
-            raise ValueError(f"Method {name}: {error}") from error
-        middles[name] = to_bytes(made[protocol.middle])
-    return WindowResult(start, scores, seconds), middles
-
-
-def _sheet_row(frames: Tensor, protocol: Protocol, made: dict[str, np.ndarray], result: WindowResult) -> list[Cell]:
-    captions = {name: f"{name} {result.scores[name]['psnr'][protocol.middle]:.2f} dB" for name in made}
-    return [
-        cell(to_bytes(frames[0]), "I0"),
-        cell(to_bytes(frames[1 + protocol.middle]), "truth"),
-        *(cell(made[name], captions[name]) for name in made),
-        cell(to_bytes(frames[-1]), "I1"),
-    ]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table, its first column flush left and the others flush right."""
-    return ["| " + " | ".join(row) + " |" for row in (head, ["---"] + ["---:"] * (len(head) - 1), *rows)]
-
-
-def _rounded(tree: object) -> object:
-    """Floats to five decimals, which is finer than any of the metrics can tell apart."""
-    if isinstance(tree, float):
-        return round(tree, 5)
-    if isinstance(tree, dict):
-        return {key: _rounded(value) for key, value in tree.items()}
-    return [_rounded(value) for value in tree] if isinstance(tree, (list, tuple)) else tree

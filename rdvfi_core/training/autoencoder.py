@@ -13,45 +13,35 @@ from ..autoencoder import Autoencoder
 from ..clips import ClipError, list_clips
 from ..conventions import MOTION_AREA
 from ..warp import resize
-from .engine import Losses, Run, Schedule
-from .rendering import reconstruction_losses
+from .engine import Losses, Plan, Run
+from .losses import reconstruction_losses
+from .processes import Share
 from .textures import Textures
 
 PCA_SIDE = 256  # px of the corner of each picture that the principal components are taken from
-PCA_FRAME = 5  # of every clip
+PCA_FRAME = 5  # of every clip, or
+PCA_CLIPS = 1000  # of at most so many of them, evenly
 
 
-def train_autoencoder(
-    folder: Path | str,
-    textures: str,
-    clips: str | None,
-    steps: int,
-    device: torch.device,
-    channels: int = 48,
-    seed: int = 0,
-    batch: int = 16,
-    crop: int = 128,
-    learning_rate: float = 1e-3,
-) -> Autoencoder:
+def train_autoencoder(plan: Plan, textures: str, clips: str | None, channels: int = 48) -> Autoencoder:
     """Fits the linear path on photographs and on a frame of every clip, freezes it, and trains the decoder's residual
-    on crops of the photographs in the run folder."""
-    torch.manual_seed(seed)
-    bank = Textures(textures, device=device)
-    autoencoder = Autoencoder(channels).to(device)
-    autoencoder.fit_pca(_pca_pictures(bank, clips).to(device))
+    on square crops of the photographs in the run folder."""
+    torch.manual_seed(plan.seed)
+    bank = Textures(textures, device=plan.device)
+    autoencoder = Autoencoder(channels).to(plan.device)
+    autoencoder.fit_pca(_pca_pictures(bank, clips).to(plan.device))
     autoencoder.analysis.requires_grad_(False)
     autoencoder.synthesis.requires_grad_(False)
     autoencoder.train()
-    config = {"trains": "autoencoder", "textures": textures, "channels": channels, "seed": seed}
-    run = Run(folder, {"autoencoder": autoencoder}, Schedule(steps, learning_rate), config)
+    settings = plan.settings("autoencoder", textures=textures, channels=channels)
+    run = Run(plan, {"autoencoder": autoencoder}, settings)
 
-    def batches(first_step: int) -> Iterator[Tensor]:
-        step = first_step
-        while True:
-            yield _crops(bank, batch, crop, torch.Generator().manual_seed(seed * 1_000_003 + step))
-            step += 1
+    def batches(share: Share) -> Iterator[Tensor]:
+        for number in share.numbers():
+            generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + number)
+            yield _crops(bank, plan.batch, plan.crop[0], generator)
 
-    def losses(images: Tensor, step: int) -> Losses:
+    def losses(images: Tensor, progress: float) -> Losses:
         return reconstruction_losses(autoencoder.decode(autoencoder.encode(images)), images)
 
     run.train(batches, losses)
@@ -60,7 +50,8 @@ def train_autoencoder(
 
 def _pca_pictures(bank: Textures, clips: str | None) -> Tensor:  # (n, 3, 256, 256)
     pictures = [p.float() / 255 for p in bank.photographs if min(p.shape[-2:]) >= PCA_SIDE]
-    for clip in list_clips(Path(clips)) if clips else []:
+    found = list_clips(Path(clips)) if clips else []
+    for clip in found[:: 1 + len(found) // PCA_CLIPS]:
         try:
             frame = torch.from_numpy(next(clip.read([PCA_FRAME]))).permute(2, 0, 1)[None].float() / 255
         except ClipError as error:

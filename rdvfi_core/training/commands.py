@@ -4,6 +4,8 @@ autoencoder, starts from nothing and writes itself alone."""
 
 from __future__ import annotations
 
+import logging
+import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
@@ -12,114 +14,146 @@ from torch import nn
 
 from .. import weights as weight_files
 from ..autoencoder import Autoencoder
+from ..clips import list_clips
 from ..commands import checked_device
-from ..fusion import IterativeFusion
-from ..motion import AdjacentMotion
 from ..pipeline import NETWORKS, default_device, load_networks
-from ..synthesis import Synthesis
-from .autoencoder import train_autoencoder
-from .fusion import train_fusion
-from .motion import train_motion
-from .rendering import train_rendering
+from .engine import Plan
+from .generation import TERMS
+from .processes import Processes, own_device
+from .rendering import Footage
+from .schedule import Schedule
+from .stages import ALONE, STAGES, Request, Stage
 
-STAGES = {  # steps, and (h, w) of the crops on the motion grid
-    "autoencoder": (1500, (128, 128)),
-    "motion": (40000, (128, 192)),
-    "fusion": (10000, (128, 192)),
-    "synthesis": (20000, (160, 224)),
-    "joint": (20000, (160, 224)),
-}
 LICENCE = "Apache-2.0"
+ONLY = {  # options that some stages alone understand
+    "lpips": ("synthesis", "joint", "decoding", "generator"),
+    "rendered": ("synthesis", "joint", "decoding", "generator", "backbone"),
+    "terms": ("generator",),
+    "cache": ("generator", "backbone"),
+    "cached": ("generator", "backbone"),
+    "comfyui": ("backbone",),
+    "backbone": ("backbone",),
+    "vae": ("backbone",),
+    "lora": ("backbone",),
+    "weights": tuple(name for name in STAGES if name not in ALONE),
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.description = (
-        "Stages in order: autoencoder (latents), motion (phi1, on rendered scenes), fusion (phi2, on rendered scenes), "
-        "synthesis (phi_s, on clips and rendered scenes), joint (phi1 and phi_s together). docs/training.md has the "
-        "whole recipe."
-    )
+    stages = "; ".join(f"{name} ({stage.about})" for name, stage in STAGES.items())
+    parser.description = f"Stages in order: {stages}. docs/training.md has the whole recipe."
     parser.add_argument("stage", choices=tuple(STAGES))
-    parser.add_argument(
-        # `run` itself is the function that carries the command out.
-        "--run",
-        dest="folder",
-        metavar="FOLDER",
-        type=Path,
-        required=True,
-        help="run folder; goes on from its checkpoint",
-    )
-    parser.add_argument(
-        "--textures", metavar="FOLDER", help="photographs for rendered scenes (default: procedural ones only)"
-    )
-    parser.add_argument("--clips", metavar="FOLDER", help="videos, or folders of frames (for synthesis and joint)")
-    parser.add_argument(
-        "--weights", metavar="PATH", type=Path, help="weights to start from (default: the shipped ones)"
-    )
-    parser.add_argument("--scratch", action="store_true", help="start the trained network from random weights")
-    parser.add_argument("--steps", type=int, help="length of the schedule (default: by stage)")
-    parser.add_argument("--batch", type=int, help="pairs a step (default: 8 for motion, 4 for synthesis and joint)")
-    parser.add_argument(
-        "--crop", type=_crop, metavar="HxW", help="crop on the motion grid, multiples of 32 (default: by stage)"
-    )
-    parser.add_argument("--rate", type=float, help="peak learning rate (default: by stage)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument("--threads", type=int, help="threads of a CPU run beside the rendering process")
+    add = parser.add_argument
+    # `run` itself is the function that carries the command out.
+    add("--run", dest="folder", metavar="FOLDER", type=Path, required=True,
+        help="run folder; goes on from its checkpoint")  # fmt: skip
+    add("--textures", metavar="FOLDER", help="photographs for rendered scenes (default: procedural ones only)")
+    add("--clips", metavar="FOLDER", help="videos and folders of frames, at any depth")
+    add("--rendered", type=_share, metavar="SHARE",
+        help="share of batches that are rendered scenes instead of clips (default: 0.4)")  # fmt: skip
+    add("--lpips", metavar="FOLDER", type=Path,
+        help="holds vgg16-397923af.pth and lpips_weights.pt; without it a stand-in takes LPIPS' place")  # fmt: skip
+    add("--terms", choices=TERMS, help="what the generator's loss consists of, for the ablation (default: full)")
+    add("--cache", metavar="FOLDER", type=Path, help="keep prepared batches there")
+    add("--cached", type=_count, metavar="N", help="how many (default: 1000)")
+    add("--comfyui", metavar="FOLDER", type=Path, help="an installed ComfyUI, for the stage backbone")
+    add("--backbone", metavar="FILE", type=Path, help="Wan2.1-Fun-InP or SVD as ComfyUI loads it")
+    add("--vae", metavar="FILE", type=Path, help="the VAE of its latents")
+    add("--lora", type=_count, metavar="RANK", help="train a LoRA of this rank instead of all weights")
+    add("--weights", metavar="PATH", type=Path, help="weights to start from (default: the shipped ones)")
+    add("--scratch", action="store_true", help="start what the stage trains from random weights")
+    add("--steps", type=_count, help="length of the schedule (default: by stage)")
+    add("--minutes", type=_minutes, metavar="M",
+        help="end after M minutes of training, the learning rate all the way down, whatever the machine's speed")
+    add("--batch", type=_count, help="samples at once in each process (default: by stage)")
+    add("--accumulate", type=_count, default=1, metavar="K", help="batches whose gradients are added up to a step")
+    add("--crop", type=_crop, metavar="HxW", help="crop on the motion grid, multiples of 32 (default: by stage)")
+    add("--rate", type=float, help="peak learning rate (default: by stage)")
+    add("--save-every", type=_count, default=250, metavar="N", help="steps between checkpoints (default: 250)")
+    add("--seed", type=int, default=0)
+    add("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
+    add("--workers", type=int, metavar="N",
+        help="processes that read clips and draw scenes beside each training process (default: 1 on a CPU, beside a "
+        "GPU its share of the machine's cores)")  # fmt: skip
+    add("--threads", type=_count, help="threads of a CPU run beside them")
 
 
 def run(args: Namespace) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    stage = STAGES[args.stage]
+    _check(args, stage)
     if args.threads:
         torch.set_num_threads(args.threads)
-    device = checked_device(args.device) or default_device()
-    for folder, stages in ((args.clips, ("synthesis", "joint")), (args.textures, ("autoencoder",))):
-        if folder is None and args.stage in stages:
-            name = "--clips" if "synthesis" in stages else "--textures"
-            raise ValueError(f"The stage {args.stage} needs {name}; name a folder.")
-    steps, crop = STAGES[args.stage]
-    settings = {"steps": args.steps or steps, "device": device, "seed": args.seed, "crop": args.crop or crop}
-    if args.rate:
-        settings["learning_rate"] = args.rate
-    if args.batch:
-        if args.stage == "fusion":
-            raise ValueError("The stage fusion takes one sequence a step; leave --batch out.")
-        settings["batch"] = args.batch
-    if args.stage == "autoencoder":
-        height, width = settings["crop"]
-        if height != width:
-            given = f"{height}x{width}"
-            raise ValueError(f"The stage autoencoder takes square crops, not {given}; write {height}x{height}.")
-        settings["crop"] = height
-        trained = {"autoencoder": train_autoencoder(args.folder, args.textures, clips=args.clips, **settings)}
-        write_weights(args.folder / "weights.safetensors", trained)
-        return
+    torch.manual_seed(args.seed)  # what --scratch draws
+    networks = _networks(args, stage)
+    device = own_device(checked_device(args.device) or default_device())
+    plan = _plan(args, stage, device)
+    footage = Footage(args.clips, args.textures, 0.4 if args.rendered is None else args.rendered)
+    request = Request(
+        footage, args.lpips, args.terms or TERMS[-1], args.cache, args.cached or 1000, args.comfyui, args.backbone,
+        args.vae, args.lora,
+    )  # fmt: skip
+    if args.stage in ONLY["lpips"] and plan.processes.first:
+        logging.getLogger(__name__).info("Loss on frames: %s.", request.frame_loss(plan).name)
+    trained = stage.train(plan, networks, request)
+    if plan.processes.first and trained:
+        write_weights(args.folder / "weights.safetensors", networks | trained)
+
+
+def _check(args: Namespace, stage: Stage) -> None:
+    for name in stage.asks:
+        if getattr(args, name) is None:
+            what = "file" if name in ("backbone", "vae") else "folder"
+            raise ValueError(f"The stage {args.stage} needs --{name}; name a {what}.")
+    for name, stages in ONLY.items():
+        if getattr(args, name) is not None and args.stage not in stages:
+            raise ValueError(f"The stage {args.stage} has no use for --{name}; leave it out.")
+    if args.clips is not None:
+        list_clips(Path(args.clips))
+    if args.textures is not None and not Path(args.textures).is_dir():
+        raise ValueError(f"--textures {args.textures} is not a folder; give one that holds photographs.")
+    if args.cached is not None and args.cache is None:
+        raise ValueError("--cached says how many batches --cache keeps; name its folder too.")
+    if args.stage == "fusion" and args.batch not in (None, 1):
+        raise ValueError("The stage fusion takes one sequence at a time; leave --batch out or use --accumulate.")
+    height, width = args.crop or stage.crop
+    if args.stage == "autoencoder" and height != width:
+        raise ValueError(
+            f"The stage autoencoder takes square crops, not {height}x{width}; write {height}x{height}."
+        )
+
+
+def _plan(args: Namespace, stage: Stage, device: torch.device) -> Plan:
+    workers = _workers(device) if args.workers is None else args.workers
+    steps = args.steps or (None if args.minutes else stage.steps)
+    schedule = Schedule(steps, args.rate or stage.rate, args.minutes, save_every=args.save_every)
+    return Plan(
+        args.folder, device, schedule, args.batch or stage.batch, args.crop or stage.crop, args.seed, args.accumulate,
+        Processes.join(device), workers,
+    )  # fmt: skip
+
+
+def _workers(device: torch.device) -> int:
+    """A GPU learns faster than one process draws scenes."""
+    if device.type == "cpu":
+        return 1
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", 1)) - 2)
+
+
+def _networks(args: Namespace, stage: Stage) -> dict[str, nn.Module]:
+    """What the stage starts from: stored weights, and random ones for what it trains where there are none."""
+    if args.stage in ALONE:
+        return {}
     networks = load_networks(args.weights or weight_files.shipped())
     _check_sizes(networks)
-    trained = _train(args, settings, networks)
-    write_weights(args.folder / "weights.safetensors", networks | trained)
-
-
-def _train(args: Namespace, settings: dict, networks: dict[str, nn.Module]) -> dict[str, nn.Module]:
-    autoencoder = networks.get("autoencoder")
-    if autoencoder is None:
-        raise ValueError("The weights hold no autoencoder; train that stage first.")
-
-    def start(name: str, make: type[nn.Module]) -> nn.Module:
-        return make() if args.scratch or name not in networks else networks[name]
-
-    if args.stage == "motion":
-        network = start("motion", AdjacentMotion)
-        return {"motion": train_motion(args.folder, autoencoder, network, args.textures, **settings)}
-    if "motion" not in networks:
-        raise ValueError("The weights hold no motion network; train that stage first.")
-    motion = networks["motion"]
-    if args.stage == "fusion":
-        network = start("fusion", IterativeFusion)
-        return {"fusion": train_fusion(args.folder, autoencoder, motion, network, args.textures, **settings)}
-    motion, synthesis = train_rendering(
-        args.folder, autoencoder, motion, start("synthesis", Synthesis), args.clips, args.textures,
-        joint=args.stage == "joint", **settings,
-    )  # fmt: skip
-    return {"motion": motion, "synthesis": synthesis}
+    for name in ("autoencoder", *stage.needs):
+        if name not in networks:
+            article = "no autoencoder" if name == "autoencoder" else f"no {name} network"
+            raise ValueError(f"The weights hold {article}; train that stage first.")
+    for name in stage.trains:
+        if args.scratch or name not in networks:
+            networks[name] = NETWORKS[name]()
+    return networks
 
 
 def _check_sizes(networks: dict[str, nn.Module]) -> None:
@@ -148,3 +182,27 @@ def _crop(text: str) -> tuple[int, int]:
     if height < 64 or width < 64 or height % 32 or width % 32:
         raise ArgumentTypeError(f"{text} must have sides of at least 64 that are multiples of 32.")
     return height, width
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 on.")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    return _number(text, lambda m: 0 < m < float("inf"), "a number of minutes above 0")
+
+
+def _share(text: str) -> float:
+    return _number(text, lambda s: 0 <= s <= 1, "a share from 0 to 1")
+
+
+def _number(text: str, fits, wanted: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not fits(number):
+        raise ArgumentTypeError(f"{text!r} is not {wanted}.")
+    return number

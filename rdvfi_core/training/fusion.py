@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 from ..autoencoder import Autoencoder
 from ..conventions import KEYFRAMES, uniform_times
@@ -18,9 +17,10 @@ from ..fusion import IterativeFusion
 from ..motion import AdjacentMotion, Features
 from ..precision import mixed
 from ..warp import compose
-from .engine import Losses, Run, Schedule
-from .motion import HIDDEN_WEIGHT, lengths
-from .pairs import single_thread
+from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .motion import HIDDEN_WEIGHT, flow_row, lengths
+from .pairs import loaded
+from .processes import ALL, Share, own_numbers
 from .scenes import draw_scenes, visible
 from .textures import Textures
 
@@ -35,24 +35,21 @@ class Sequence:
     visible0: Tensor  # (M, 1, h, w)
     visible1: Tensor  # (M, 1, h, w)
 
+    def to(self, device: torch.device) -> Sequence:
+        return Sequence(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
 
 class RenderedSequences(IterableDataset):
-    """An endless stream, repeatable from (seed, step). Between the ends the images are blurred and noisy by a random
-    amount, as keyframes of a generator are."""
+    """An endless stream, repeatable from the seed and the sequence's number. Between the ends the images are blurred
+    and noisy by a random amount, as keyframes of a generator are."""
 
-    def __init__(
-        self, textures: str | None, seed: int, crop: tuple[int, int], device: torch.device, first_step: int = 0
-    ):
-        self.textures, self.seed, self.crop, self.device, self.first_step = textures, seed, crop, device, first_step
+    def __init__(self, textures: str | None, seed: int, crop: tuple[int, int], share: Share = ALL):
+        self.textures, self.seed, self.crop, self.share = textures, seed, crop, share
 
     def __iter__(self) -> Iterator[Sequence]:
-        worker = torch.utils.data.get_worker_info()
-        own, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        bank = Textures(self.textures, device=self.device)
-        step = self.first_step + own
-        while True:
-            yield self._sequence(bank, torch.Generator().manual_seed(self.seed * 1_000_003 + step))
-            step += workers
+        bank = Textures(self.textures)
+        for number in own_numbers(self.share):
+            yield self._sequence(bank, torch.Generator().manual_seed(self.seed * 1_000_003 + number))
 
     def _sequence(self, bank: Textures, generator: torch.Generator) -> Sequence:
         scenes = draw_scenes(bank, 1, *self.crop, generator, largest=140.0)
@@ -61,11 +58,13 @@ class RenderedSequences(IterableDataset):
         visible0 = [visible(f, frames[0], flow) for f, flow in zip(frames, to0, strict=True)]
         visible1 = [visible(f, frames[-1], flow) for f, flow in zip(frames, to1, strict=True)]
         images = torch.cat([f.image for f in frames])
-        images[1:-1] = _degrade(images[1:-1], generator)
+        images[1:-1] = blur_and_noise(images[1:-1], generator)
         return Sequence(images, *(torch.cat(v) for v in (to0, to1, visible0, visible1)))
 
 
-def _degrade(images: Tensor, generator: torch.Generator) -> Tensor:
+def blur_and_noise(images: Tensor, generator: torch.Generator) -> Tensor:
+    """(B, 3, h, w) as soft and grainy as a generator's keyframes may be: by a random amount, three times of ten not at
+    all."""
     strength = torch.rand((), generator=generator).item()
     if strength < 0.3:
         return images
@@ -75,39 +74,40 @@ def _degrade(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_fusion(
-    folder: Path | str,
+    plan: Plan,
     autoencoder: Autoencoder,
     motion: AdjacentMotion,
     fusion: IterativeFusion,
     textures: str | None,
-    steps: int,
-    device: torch.device,
-    seed: int = 0,
-    crop: tuple[int, int] = (128, 192),
-    learning_rate: float = 4e-4,
 ) -> IterativeFusion:
     """Trains phi2 in the run folder and returns the averaged network. One sequence a step: 16 fused flows."""
-    torch.manual_seed(seed)
-    fusion = fusion.to(device, memory_format=torch.channels_last).train().requires_grad_(True)
-    motion = motion.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    autoencoder = autoencoder.to(device).eval().requires_grad_(False)
-    config = {"trains": "fusion", "textures": textures, "seed": seed, "crop": crop}
-    run = Run(folder, {"fusion": fusion}, Schedule(steps, learning_rate), config)
+    device = plan.device
+    fusion, motion, autoencoder = trained(fusion, device), frozen(motion, device), frozen(autoencoder, device)
+    run = Run(plan, {"fusion": fusion}, plan.settings("fusion", textures=textures))
 
-    def batches(first_step: int) -> Iterator[Sequence]:
-        data = RenderedSequences(textures, seed, crop, device, first_step)
-        if device.type != "cpu":
-            return iter(data)
-        return iter(DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8, worker_init_fn=single_thread))
+    def batches(share: Share) -> Iterator[Sequence]:
+        sequences = RenderedSequences(textures, plan.seed, plan.crop, share)
+        return (sequence.to(device) for sequence in loaded(sequences, plan.workers))
 
-    def losses(sequence: Sequence, step: int) -> Losses:
+    def losses(sequence: Sequence, progress: float) -> Losses:
         with mixed(device):
             latents = autoencoder.encode(sequence.images).contiguous(memory_format=torch.channels_last)
             features, ends, bases, flow, seen = _chain(motion, fusion, latents, sequence)
             found = fusion(features, ends, bases)
         return fusion_losses(found.flow, found.visibility, bases, flow, seen)
 
-    run.train(batches, losses)
+    @torch.no_grad()
+    def sheet(sequence: Sequence) -> Sheet:
+        with mixed(device):
+            latents = autoencoder.encode(sequence.images).contiguous(memory_format=torch.channels_last)
+            features, ends, bases, flow, _ = _chain(motion, fusion, latents, sequence)
+            found = fusion(features, ends, bases).flow
+        shown = (len(found) // 2, len(found) - 2)  # half way, and all the way, to I0
+        knots = [1 + i // 2 for i in shown]
+        return {f"knot {k} to I0": flow_row(sequence.images[k], sequence.images[0], flow[i], found[i])
+                for k, i in zip(knots, shown, strict=True)}  # fmt: skip
+
+    run.train(batches, losses, sheet)
     return run.averaged["fusion"]
 
 

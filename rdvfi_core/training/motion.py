@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..autoencoder import Autoencoder
+from ..flow_viz import flow_to_rgb
 from ..motion import AdjacentMotion, Motion
 from ..precision import mixed
-from .engine import Losses, Run, Schedule
-from .pairs import PairBatch, RenderedPairs, pair_stream
+from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .pairs import PairBatch, RenderedPairs, loaded
+from .processes import Share
 
 STEP_DECAY = 0.8  # weight of an estimate relative to the one after it
 LARGE = 20.0  # px of motion at which an error counts half: small motion is to be exact, large motion to be found
@@ -20,44 +22,50 @@ HIDDEN_WEIGHT = 0.25  # of pixels that the other frame does not show: their moti
 
 
 def train_motion(
-    folder: Path | str,
+    plan: Plan,
     autoencoder: Autoencoder,
     network: AdjacentMotion,
     textures: str | None,
-    steps: int,
-    device: torch.device,
-    seed: int = 0,
-    batch: int = 8,
-    crop: tuple[int, int] = (128, 192),
-    learning_rate: float = 4e-4,
     iterations: int = 4,
     largest: float = 140.0,
 ) -> AdjacentMotion:
     """Trains phi1 in the run folder, going on from its checkpoint, and returns the averaged network.
 
     textures: folder of photographs, None for procedural textures only. largest: see `draw_scenes`."""
-    torch.manual_seed(seed)
-    network = network.to(device, memory_format=torch.channels_last).train().requires_grad_(True)
-    autoencoder = autoencoder.to(device).eval().requires_grad_(False)
-    config = {
-        "trains": "motion", "textures": textures, "seed": seed, "batch": batch, "crop": crop,
-        "iterations": iterations, "largest": largest,
-    }  # fmt: skip
-    run = Run(folder, {"motion": network}, Schedule(steps, learning_rate), config)
+    network, autoencoder = trained(network, plan.device), frozen(autoencoder, plan.device)
+    settings = plan.settings("motion", textures=textures, iterations=iterations, largest=largest, workers=plan.workers)
+    run = Run(plan, {"motion": network}, settings)
 
-    def batches(first_step: int):
-        return pair_stream(RenderedPairs(textures, seed, batch, crop, device, first_step, largest=largest))
+    def batches(share: Share) -> Iterator[PairBatch]:
+        pairs = RenderedPairs(textures, plan.seed, plan.batch, plan.crop, share, largest=largest)
+        return (pair.to(plan.device) for pair in loaded(pairs, plan.workers))
 
-    def losses(pairs: PairBatch, step: int) -> Losses:
-        images = torch.cat((pairs.first, pairs.second))
-        flow = torch.cat((pairs.forward, pairs.backward))
+    def estimate(pairs: PairBatch) -> Motion:
+        with mixed(plan.device):
+            latents = autoencoder.encode(torch.cat((pairs.first, pairs.second)))
+            return both_directions(network, latents, iterations)
+
+    def losses(pairs: PairBatch, progress: float) -> Losses:
         seen = torch.cat((pairs.seen_forward, pairs.seen_backward))
-        with mixed(device):
-            motion = both_directions(network, autoencoder.encode(images), iterations)
-        return motion_losses(motion, flow, seen)
+        return motion_losses(estimate(pairs), torch.cat((pairs.forward, pairs.backward)), seen)
 
-    run.train(batches, losses)
+    @torch.no_grad()
+    def sheet(pairs: PairBatch) -> Sheet:
+        found = estimate(pairs).flow
+        return {f"pair {i}": flow_row(pairs.first[i], pairs.second[i], pairs.forward[i], found[i])
+                for i in range(min(3, len(pairs.first)))}  # fmt: skip
+
+    run.train(batches, losses, sheet)
     return run.averaged["motion"]
+
+
+def flow_row(
+    first: Tensor, second: Tensor, exact: Tensor, found: Tensor
+) -> list[tuple[str, Tensor]]:  # (3, h, w) twice, (2, h, w) twice
+    largest = max(1.0, exact.norm(dim=0).max().item())
+    flows = flow_to_rgb(torch.stack((exact, found)).float(), largest)
+    names = ("first", "second", f"exact, up to {largest:.0f} px", "found")
+    return list(zip(names, (first, second, *flows), strict=True))
 
 
 def both_directions(network: nn.Module, latents: Tensor, iterations: int) -> Motion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from .processes import ALL, Share
 from .scenes import draw_scenes, visible
 from .textures import Textures
 
@@ -26,13 +28,17 @@ class PairBatch:
     seen_forward: Tensor  # (P, 1, h, w) whether first's pixels are seen in second
     seen_backward: Tensor
 
+    def to(self, device: torch.device) -> PairBatch:
+        return PairBatch(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
 
 class RenderedPairs(IterableDataset):
     """An endless, repeatable stream of PairBatch.
 
     Batches come in blocks: the scenes of block b depend on (seed, b) alone, each is rendered at four moments, and its
-    six pairs are cropped `reuse` times. A stream that starts at step s yields what a stream from 0 yields from there
-    on."""
+    six pairs are cropped `reuse` times. Each process, and each loading process of it, takes whole blocks, so that none
+    is rendered twice; loading processes hand over a batch each in turn, so the order of the batches depends on how many
+    there are. A stream that starts at batch n yields what a stream from 0 yields from there on."""
 
     SCENES, MOMENTS = 8, 4
 
@@ -42,23 +48,25 @@ class RenderedPairs(IterableDataset):
         seed: int,
         batch: int,
         crop: tuple[int, int],
-        device: torch.device,
-        first_step: int = 0,
+        share: Share = ALL,
         reuse: int = 3,
         largest: float = 90.0,
     ):
         self.textures, self.seed, self.batch, self.crop = textures, seed, batch, crop
-        self.device, self.first_step, self.reuse, self.largest = device, first_step, reuse, largest
+        self.share, self.reuse, self.largest = share, reuse, largest
         self.per_block = self.SCENES * 6 * reuse // batch
         if not self.per_block:
             raise ValueError(f"A batch of {batch} pairs is too large; take at most {self.SCENES * 6 * reuse}.")
 
     def __iter__(self) -> Iterator[PairBatch]:
-        bank = Textures(self.textures, device=self.device)
-        block, skip = divmod(self.first_step, self.per_block)
+        worker = torch.utils.data.get_worker_info()
+        own, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        bank, share = Textures(self.textures), self.share
+        lane = (share.first + own) % workers  # the first loading process is asked first, wherever the stream begins
+        turn, skip = divmod(-((lane - share.first) // workers), self.per_block)  # batches of this lane before
         while True:
-            yield from self._block(bank, block)[skip:]
-            block, skip = block + 1, 0
+            yield from self._block(bank, (turn * workers + lane) * share.processes + share.rank)[skip:]
+            turn, skip = turn + 1, 0
 
     def _block(self, bank: Textures, block: int) -> list[PairBatch]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + block)
@@ -73,16 +81,20 @@ class RenderedPairs(IterableDataset):
         return [_collate(cropped[i : i + self.batch], generator) for i in starts]
 
 
-def pair_stream(data: RenderedPairs) -> Iterator[PairBatch]:
-    """The stream itself on a GPU, which renders faster than it learns; one rendering process beside the trainer on a
-    CPU."""
-    if data.device.type != "cpu":
+def loaded(data: IterableDataset, workers: int, ahead: int = 4) -> Iterator:
+    """From `workers` processes beside this one, each `ahead` items ahead; from this one with 0."""
+    if not workers:
         return iter(data)
-    return iter(DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=16, worker_init_fn=single_thread))
+    loader = DataLoader(
+        data, batch_size=None, num_workers=workers, prefetch_factor=ahead, worker_init_fn=loading_process
+    )
+    return iter(loader)
 
 
-def single_thread(_: int) -> None:
+def loading_process(_: int) -> None:
+    """One thread; and Ctrl-C is the trainer's to answer, which needs one more batch to end its step."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _scene_pairs(bank: Textures, crop: tuple[int, int], generator: torch.Generator, largest: float) -> list[tuple]:
@@ -127,11 +139,11 @@ def _crop(pair: tuple, crop: tuple[int, int], generator: torch.Generator) -> tup
 
 def _collate(pairs: list[tuple], generator: torch.Generator) -> PairBatch:
     first, second, *rest = (torch.stack(v) for v in zip(*pairs, strict=True))
-    common = torch.empty(len(first), 3, 1, 1).uniform_(0.85, 1.15, generator=generator).to(first.device)
+    common = torch.empty(len(first), 3, 1, 1).uniform_(0.85, 1.15, generator=generator)
     disturbed = []
     for images in (first, second):
-        own = torch.empty(len(first), 1, 1, 1).uniform_(0.94, 1.06, generator=generator).to(first.device)
+        own = torch.empty(len(first), 1, 1, 1).uniform_(0.94, 1.06, generator=generator)
         strength = torch.rand(len(first), 1, 1, 1, generator=generator) ** 3 * 0.04
-        noise = (torch.randn(images.shape, generator=generator) * strength).to(first.device)
+        noise = (torch.randn(images.shape, generator=generator) * strength)
         disturbed.append((images * common * own + noise).clamp(0, 1))
     return PairBatch(*disturbed, *rest)

@@ -1,118 +1,125 @@
 """The rendering loss: phi1 -> splat -> warp -> phi_s against true frames, of real clips and of rendered scenes.
 
 First phi_s alone learns on top of a frozen phi1, then both together (`joint`), when phi1 keeps its exact supervision on
-rendered pairs as a second term, so that what helps the frame does not spoil the motion."""
+rendered pairs as a second term, so that what helps the frame does not spoil the motion. What `decoding` and
+`generation` need too is here: the loss of a window along a trajectory, phi1's second term, and the sheet."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from ..autoencoder import Autoencoder
 from ..fitting import fit_straight
 from ..motion import AdjacentMotion
 from ..precision import mixed
 from ..synthesis import Synthesis
-from .engine import Losses, Run, Schedule
+from ..trajectory import Trajectory
+from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .losses import FrameLoss
 from .motion import both_directions, motion_losses
-from .pairs import RenderedPairs, pair_stream
+from .pairs import PairBatch, RenderedPairs, loaded
+from .processes import Share
 from .windows import WindowBatch, Windows, window_stream
 
-MOTION_WEIGHT = 0.01  # of phi1's own loss in joint training; it is measured in pixels, the rendering loss in intensity
-MOTION_EVERY = 2  # steps of joint training for one step of phi1's own loss
+MOTION_WEIGHT = 0.01  # of phi1's own loss beside the rendering loss; it is in pixels, the other in intensity
+MOTION_EVERY = 2  # batches for one batch of phi1's own loss
 ITERATIONS = 6  # of phi1 on rendered pairs
 
 
+@dataclass(frozen=True)
+class Footage:
+    """Where frames come from."""
+
+    clips: str | None  # a folder of videos and folders of frames; None: rendered scenes only
+    textures: str | None  # a folder of photographs for rendered scenes; None: procedural ones
+    rendered: float = 0.4  # share of batches that are rendered scenes
+
+    def windows(self, plan: Plan, share: Share, keyframes: int = 0, largest: float = 90.0) -> Iterator[WindowBatch]:
+        windows = Windows(
+            self.clips, self.textures, plan.seed, plan.batch, plan.crop, share, self.rendered, keyframes, largest
+        )
+        return window_stream(windows, plan.workers)
+
+
 def train_rendering(
-    folder: Path | str,
+    plan: Plan,
     autoencoder: Autoencoder,
     motion: AdjacentMotion,
     synthesis: Synthesis,
-    clips: str,
-    textures: str | None,
-    steps: int,
-    device: torch.device,
+    footage: Footage,
+    frame_loss: FrameLoss,
     joint: bool = False,
-    seed: int = 0,
-    batch: int = 4,
-    crop: tuple[int, int] = (160, 224),
-    learning_rate: float = 4e-4,
-    workers: int = 1,
 ) -> tuple[AdjacentMotion, Synthesis]:
     """Trains phi_s, and with `joint` phi1 too, in the run folder; returns the averaged networks."""
-    torch.manual_seed(seed)
-    autoencoder = autoencoder.to(device).eval().requires_grad_(False)
-    motion = motion.to(device, memory_format=torch.channels_last).requires_grad_(joint)
-    synthesis = synthesis.to(device, memory_format=torch.channels_last).train().requires_grad_(True)
-    config = {"trains": "joint" if joint else "synthesis", "clips": clips, "textures": textures, "seed": seed,
-              "batch": batch, "crop": crop}  # fmt: skip
+    autoencoder = frozen(autoencoder, plan.device)
+    motion = trained(motion, plan.device) if joint else frozen(motion, plan.device)
+    synthesis = trained(synthesis, plan.device)
     networks = {"synthesis": synthesis} | ({"motion": motion} if joint else {})
-    run = Run(folder, networks, Schedule(steps, learning_rate), config)
+    run = Run(plan, networks, plan.settings("joint" if joint else "synthesis", loss=frame_loss.name, **vars(footage)))
 
-    def batches(first_step: int):
-        windows = window_stream(Windows(clips, textures, seed, batch, crop, first_step), workers)
-        if not joint:
-            return ((window, None) for window in windows)
-        own = -(-first_step // MOTION_EVERY)
-        pairs = pair_stream(RenderedPairs(textures, seed, batch, crop, device, own, largest=140.0))
-        return (
-            (window, next(pairs) if step % MOTION_EVERY == 0 else None)
-            for step, window in enumerate(windows, first_step)
-        )
+    def batches(share: Share) -> Iterator[tuple[WindowBatch, PairBatch | None]]:
+        windows = footage.windows(plan, share)
+        return with_pairs(windows, plan, share, footage.textures) if joint else ((w, None) for w in windows)
 
-    def losses(data: tuple, step: int) -> Losses:
+    def straight(window: WindowBatch) -> Trajectory:
+        with torch.set_grad_enabled(joint and torch.is_grad_enabled()):
+            return fit_straight(motion, autoencoder, *window.ends)
+
+    def losses(data: tuple[WindowBatch, PairBatch | None], progress: float) -> Losses:
         window, pairs = data
-        with mixed(device):
-            terms = rendering_losses(autoencoder, motion, synthesis, _to(window, device), joint)
-            if pairs is not None:
-                images = torch.cat((pairs.first, pairs.second))
-                found = both_directions(motion, autoencoder.encode(images), ITERATIONS)
-        if pairs is not None:
-            flow = torch.cat((pairs.forward, pairs.backward))
-            own = motion_losses(found, flow, torch.cat((pairs.seen_forward, pairs.seen_backward)))
-            terms["loss"] = terms["loss"] + MOTION_WEIGHT * own["loss"]
-        return terms
+        window = window.to(plan.device)
+        with mixed(plan.device):
+            terms = window_losses(straight(window), synthesis, window, frame_loss)
+            return terms if pairs is None else with_motion_loss(terms, motion, autoencoder, pairs)
 
-    run.train(batches, losses)
+    def sheet(data: tuple[WindowBatch, PairBatch | None]) -> Sheet:
+        window = data[0].to(plan.device)
+        with torch.no_grad(), mixed(plan.device):
+            return window_sheet(straight(window), synthesis, window)
+
+    run.train(batches, losses, sheet)
     return (run.averaged["motion"] if joint else motion), run.averaged["synthesis"]
 
 
-def rendering_losses(
-    autoencoder: Autoencoder, motion: AdjacentMotion, synthesis: Synthesis, window: WindowBatch, joint: bool
+def window_losses(
+    trajectory: Trajectory, synthesis: Synthesis, window: WindowBatch, frame_loss: FrameLoss
 ) -> Losses:
-    """The mean over the window's targets; the motion is fitted once."""
-    with torch.set_grad_enabled(joint):
-        trajectory = fit_straight(motion, autoencoder, window.small_first, window.small_second)
+    """The mean over the window's targets, rendered along one trajectory."""
     terms = []
     for tau, target in zip(window.times, window.targets, strict=True):
-        with torch.set_grad_enabled(joint):
-            flows = trajectory.sample(tau)
-        frame = synthesis(window.first, window.second, window.small_first, window.small_second, flows)
-        terms.append(reconstruction_losses(frame, target))
+        frame = synthesis(window.first, window.second, *window.ends, trajectory.sample(tau))
+        terms.append(frame_loss(frame, target))
     return {name: torch.stack([t[name] for t in terms]).mean() for name in terms[0]}
 
 
-def reconstruction_losses(frame: Tensor, target: Tensor) -> Losses:
-    """Both (B, 3, H, W). Absolute and squared error, and the error of the gradients at three scales: edges in the right
-    place at the right contrast, a stand-in for a perceptual distance whose network is not at hand."""
-    difference = frame - target
-    squared = difference.square().mean()
-    gradients = sum(_gradient_error(F.avg_pool2d(difference, 2**k) if k else difference) for k in range(3)) / 3
-    loss = difference.abs().mean() + 2 * squared + 0.75 * gradients
-    psnr = -10 * (difference.detach().square().mean((1, 2, 3)) + 1e-8).log10().mean()
-    return {"loss": loss, "psnr": psnr}
+def window_sheet(trajectory: Trajectory, synthesis: Synthesis, window: WindowBatch) -> Sheet:
+    """The first windows of the batch: the ends, the first target, what is rendered, and where it errs."""
+    tau, target = window.times[0], window.targets[0]
+    frame = synthesis(window.first, window.second, *window.ends, trajectory.sample(tau))
+    rows = {}
+    for i in range(min(3, len(frame))):
+        error = 3 * (frame[i] - target[i]).abs().mean(0, keepdim=True).expand(3, -1, -1)
+        pictures = (window.first[i], target[i], frame[i], error, window.second[i])
+        names = ("I0", f"true, tau {tau:.3g}", "rendered", "error x3", "I1")
+        rows[f"window {i}"] = list(zip(names, pictures, strict=True))
+    return rows
 
 
-def _gradient_error(difference: Tensor) -> Tensor:
-    across = difference[..., :, 1:] - difference[..., :, :-1]
-    down = difference[..., 1:, :] - difference[..., :-1, :]
-    return across.abs().mean() + down.abs().mean()
+def with_pairs(
+    windows: Iterator[WindowBatch], plan: Plan, share: Share, textures: str | None
+) -> Iterator[tuple[WindowBatch, PairBatch | None]]:
+    """Every window, and with each MOTION_EVERY-th one rendered pairs for phi1's own loss."""
+    own = Share(-(-share.first // MOTION_EVERY), share.rank, share.processes)
+    pairs = loaded(RenderedPairs(textures, plan.seed, plan.batch, plan.crop, own, largest=140.0), min(1, plan.workers))
+    for n, window in enumerate(windows, share.first):
+        yield window, next(pairs).to(plan.device) if n % MOTION_EVERY == 0 else None
 
 
-def _to(window: WindowBatch, device: torch.device) -> WindowBatch:
-    images = {k: v.to(device) for k, v in vars(window).items() if isinstance(v, Tensor)}
-    return replace(window, targets=tuple(t.to(device) for t in window.targets), **images)
+def with_motion_loss(terms: Losses, motion: AdjacentMotion, autoencoder: Autoencoder, pairs: PairBatch) -> Losses:
+    found = both_directions(motion, autoencoder.encode(torch.cat((pairs.first, pairs.second))), ITERATIONS)
+    flow = torch.cat((pairs.forward, pairs.backward))
+    own = motion_losses(found, flow, torch.cat((pairs.seen_forward, pairs.seen_backward)))
+    return terms | {"loss": terms["loss"] + MOTION_WEIGHT * own["loss"]}

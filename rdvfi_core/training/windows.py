@@ -1,152 +1,169 @@
-"""Windows (I0, I1 and frames in between) for the rendering loss, cut from real clips or rendered."""
+"""Windows (I0, I1, frames in between, and keyframes) for losses on rendered frames, cut from real clips or drawn."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
-from ..clips import Clip, ClipError, list_clips
 from ..conventions import MOTION_AREA
-from .pairs import single_thread
+from ..warp import resize
+from .pairs import loaded
+from .processes import ALL, Share, own_numbers
 from .scenes import draw_scenes
+from .store import FRAMES_KEPT, ClipStore
 from .textures import Textures
 
 GAPS = (4, 8, 8, 8, 12, 16, 24, 24)  # frames between I0 and I1; both evaluation protocols' gaps come up most
+LONGEST = 24  # frames between I0 and I1 of a window with keyframes
 RATIOS = (1.0, 1.0, 0.7)  # side of the motion grid over the image's side
 TARGETS = 2  # frames between the ends that are asked for at once: fitting the motion costs more than a frame
-SHORTEST = 5
+DRAWS = 100  # of clips for each window, before another gap is tried
+GAPS_TRIED = 20
 
 
 @dataclass(frozen=True)
 class WindowBatch:
-    """P windows of one size and with the same times. Images are (P, 3, H, W) in [0, 1]; `small` ones lie on the motion
-    grid."""
+    """P windows of one size and with the same times."""
 
-    first: Tensor
+    first: Tensor  # (P, 3, H, W) in [0, 1]
     second: Tensor
     targets: tuple[Tensor, ...]  # one per time
-    small_first: Tensor
-    small_second: Tensor
     times: tuple[float, ...]
+    knots: Tensor  # (P, M, 3, h, w) on the motion grid: I0, the keyframes, I1
+    knot_times: tuple[float, ...]  # M of them
+
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:  # (P, 3, h, w) each, on the motion grid
+        return self.knots[:, 0], self.knots[:, -1]
+
+    def to(self, device: torch.device) -> WindowBatch:
+        images = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, targets=tuple(t.to(device) for t in self.targets), **images)
+
+
+def knot_gaps(keyframes: int) -> tuple[int, ...]:
+    """Frames between I0 and I1 for windows whose keyframes are frames: multiples of keyframes + 1, the one nearest to
+    LONGEST twice, so that seven keyframes have windows of 25 frames half of the time."""
+    gaps = [gap for gap in range(keyframes + 1, LONGEST + 1, keyframes + 1)] or [keyframes + 1]
+    return (*gaps, gaps[-1])
 
 
 class Windows(IterableDataset):
-    """An endless stream of WindowBatch, repeatable from (seed, step). Batch `step` is cut from clips, or in a share
-    `rendered` of the steps drawn as scenes whose motion is nearly straight.
+    """An endless stream of WindowBatch, repeatable from the seed and the batch's number. A batch is cut from clips, or
+    in a share `rendered` of the batches drawn as scenes.
 
-    Clips are decoded once and held in memory, up to `memory` bytes; the rest is decoded when it is drawn. Clips that
-    cannot be read are left out, each with a line in the log."""
+    keyframes: how many frames between the ends, evenly, are to be knots. Paths of drawn scenes are then as curved and
+    uneven as they come; without keyframes they are nearly straight and even, since two frames cannot tell."""
 
     def __init__(
         self,
-        clips: str,
+        clips: str | None,  # a folder; None: scenes only
         textures: str | None,
         seed: int,
         batch: int,
         crop: tuple[int, int],  # (h, w) on the motion grid, multiples of 32
-        first_step: int = 0,
+        share: Share = ALL,
         rendered: float = 0.4,
-        memory: int = 10 * 2**30,
+        keyframes: int = 0,
+        largest: float = 90.0,  # see `draw_scenes`
+        memory: int = FRAMES_KEPT,
     ):
         self.clips, self.textures, self.seed, self.batch, self.crop = clips, textures, seed, batch, crop
-        self.first_step, self.rendered, self.memory = first_step, rendered, memory
+        self.share, self.rendered, self.keyframes = share, rendered if clips else 1.0, keyframes
+        self.largest, self.memory = largest, memory
+        self.gaps = knot_gaps(keyframes) if keyframes else GAPS
+
+    def check(self) -> None:
+        """Refuses a folder of clips of which none can be used."""
+        if self.rendered < 1:
+            self._store().check()
 
     def __iter__(self) -> Iterator[WindowBatch]:
-        worker = torch.utils.data.get_worker_info()
-        own, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        bank = Textures(self.textures)
-        store = ClipStore(list_clips(Path(self.clips)), self.memory // workers)
-        step = self.first_step + own
-        while True:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        bank, store = Textures(self.textures), None
+        for number in own_numbers(self.share):
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
             ratio = RATIOS[_integer(len(RATIOS), generator)]
             size = tuple(round(side / ratio) for side in self.crop)
             if torch.rand((), generator=generator) < self.rendered:
                 yield self._render(bank, size, generator)
             else:
+                store = store or self._store()
                 yield self._cut(store, size, ratio, generator)
-            step += workers
+
+    def _store(self) -> ClipStore:
+        worker = torch.utils.data.get_worker_info()
+        return ClipStore(self.clips, min(self.gaps) + 1, self.memory // (worker.num_workers if worker else 1))
 
     def _cut(self, store: ClipStore, size: tuple[int, int], ratio: float, generator: torch.Generator) -> WindowBatch:
-        gaps = [gap for gap in GAPS if gap < store.longest]
-        gap = gaps[_integer(len(gaps), generator)]
-        between = sorted(1 + _integer(gap - 1, generator) for _ in range(TARGETS))
-        windows = []
-        while len(windows) < self.batch:
-            frames = store[_integer(len(store), generator)]
-            if len(frames) <= gap:
+        for _ in range(GAPS_TRIED):
+            length = store.length(_integer(len(store), generator))
+            gaps = [gap for gap in self.gaps if gap < length]
+            if not gaps:
                 continue
-            start = _integer(len(frames) - gap, generator)
-            chosen = frames[[start, *(start + offset for offset in between), start + gap]]
-            windows.append(_cut_window(chosen, size, ratio, generator))
-        first, *targets, second = torch.stack(windows, 1)  # each (P, 3, H, W)
-        times = [offset / gap for offset in between]
-        if _integer(2, generator):
-            first, second, times = second, first, [1 - tau for tau in times]
-        return self._collect(first, second, targets, times)
+            gap = gaps[_integer(len(gaps), generator)]
+            between = sorted(1 + _integer(gap - 1, generator) for _ in range(TARGETS))
+            knots = range(0, gap + 1, gap // (self.keyframes + 1)) if self.keyframes else (0, gap)
+            windows = self._windows(store, gap, [*between, *knots], size, ratio, generator)
+            if windows is not None:
+                targets, knots = windows[:TARGETS], windows[TARGETS:]
+                times = [offset / gap for offset in between]
+                if _integer(2, generator):
+                    knots, times = knots.flip(0), [1 - tau for tau in times]
+                return self._collect(targets, times, knots)
+        raise ValueError(
+            f"No {self.batch} windows of {min(self.gaps) + 1} frames could be read from {self.clips}; see the log for "
+            "the clips that were left out, and give longer ones."
+        )
+
+    def _windows(
+        self, store: ClipStore, gap: int, offsets: list[int], size: tuple[int, int], ratio: float,
+        generator: torch.Generator,
+    ) -> Tensor | None:  # (offsets, P, 3, H, W)  # fmt: skip
+        windows = []
+        for _ in range(DRAWS * self.batch):
+            index = _integer(len(store), generator)
+            if store.length(index) <= gap:
+                continue
+            start = _integer(store.length(index) - gap, generator)
+            wanted = sorted({start + offset for offset in offsets})
+            frames = store.frames(index, wanted)
+            if frames is None:
+                continue
+            order = [wanted.index(start + offset) for offset in offsets]
+            windows.append(_cut_window(torch.from_numpy(frames[order]), size, ratio, generator))
+            if len(windows) == self.batch:
+                return torch.stack(windows, 1)
+        return None
 
     def _render(self, bank: Textures, size: tuple[int, int], generator: torch.Generator) -> WindowBatch:
-        times = [(1 + _integer(7, generator)) / 8 for _ in range(TARGETS)]
+        knots = [i / (self.keyframes + 1) for i in range(self.keyframes + 2)]
+        fine = 3 * (self.keyframes + 1) if self.keyframes else 8
+        times = [(1 + _integer(fine - 1, generator)) / fine for _ in range(TARGETS)]
         rendered = []
         for _ in range(self.batch):
-            scenes = draw_scenes(bank, 1, *size, generator)
-            # Two frames cannot tell how fast a path was taken in between, so paths are nearly straight and even here.
-            scenes = replace(scenes, ease=0 * scenes.ease, throw=0 * scenes.throw, turn=0.3 * scenes.turn)
-            rendered.append([scenes.render(t).image[0] for t in (0.0, *times, 1.0)])
-        first, *targets, second = (torch.stack(v) for v in zip(*rendered, strict=True))
-        return self._collect(first, second, targets, times)
+            scenes = draw_scenes(bank, 1, *size, generator, self.largest)
+            if not self.keyframes:
+                scenes = replace(scenes, ease=0 * scenes.ease, throw=0 * scenes.throw, turn=0.3 * scenes.turn)
+            rendered.append(torch.cat([scenes.render(t).image for t in (*times, *knots)]))
+        images = torch.stack(rendered, 1)
+        return self._collect(images[:TARGETS], times, images[TARGETS:])
 
-    def _collect(self, first: Tensor, second: Tensor, targets: list[Tensor], times: list[float]) -> WindowBatch:
-        small = [F.interpolate(v, self.crop, mode="bilinear", antialias=True) for v in (first, second)]
-        return WindowBatch(first, second, tuple(targets), *small, tuple(times))
-
-
-class ClipStore:
-    """Clips by index as (frames, H, W, 3) uint8 tensors. All are decoded once at the start, which shows what can be
-    used, and kept while memory lasts; the rest is decoded again whenever it is asked for."""
-
-    def __init__(self, clips: list[Clip], memory: int):
-        self.clips, self.kept, self.longest = [], {}, 0
-        for clip in clips:
-            try:
-                frames = _decode(clip)
-                if len(frames) < SHORTEST:
-                    raise ClipError(f"it has fewer than {SHORTEST} frames")
-            except ClipError as error:
-                logging.getLogger(__name__).warning("%s is left out: %s", clip.name, error)
-                continue
-            if frames.nbytes <= memory:
-                memory -= frames.nbytes
-                self.kept[len(self.clips)] = frames
-            self.clips.append(clip)
-            self.longest = max(self.longest, len(frames))
-        if not self.clips:
-            raise ValueError("None of the clips can be used; see the log for the reason of each.")
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return self.kept[index] if index in self.kept else _decode(self.clips[index])
-
-
-def _decode(clip: Clip) -> Tensor:  # (frames, H, W, 3) uint8
-    count = clip.count()
-    if not count:
-        raise ClipError("it has no frames")
-    return torch.from_numpy(np.stack(list(clip.read(range(count)))))
+    def _collect(self, targets: Tensor, times: list[float], knots: Tensor) -> WindowBatch:
+        """targets (T, P, 3, H, W), knots (M, P, 3, H, W)."""
+        small = resize(knots.flatten(0, 1), *self.crop).unflatten(0, knots.shape[:2])
+        knot_times = tuple(i / (len(knots) - 1) for i in range(len(knots)))
+        return WindowBatch(knots[0], knots[-1], tuple(targets), tuple(times), small.transpose(0, 1), knot_times)
 
 
 def window_stream(data: Windows, workers: int) -> Iterator[WindowBatch]:
-    return iter(DataLoader(data, batch_size=None, num_workers=workers, prefetch_factor=8, worker_init_fn=single_thread))
+    """Folders are checked here and not in a loading process, where an error is no single sentence."""
+    data.check()
+    return loaded(data, workers)
 
 
 def _cut_window(frames: Tensor, size: tuple[int, int], ratio: float, generator: torch.Generator) -> Tensor:

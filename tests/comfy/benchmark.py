@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("time", "memory"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part is None:
-        sys.path.insert(0, str(Path(__file__).parent))
+        sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
         from comfyui import find_comfyui, python_of
 
         comfyui = find_comfyui()

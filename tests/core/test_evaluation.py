@@ -1,3 +1,4 @@
+import io
 import json
 import math
 from dataclasses import replace
@@ -15,9 +16,12 @@ from rdvfi_core.clips import Clip, ClipError, list_clips
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.evaluation import report as report_module
 from rdvfi_core.evaluation.baselines import BASELINES, blend, dis, dis_flow, minterpolate
+from rdvfi_core.evaluation.comfyui import core_weights
+from rdvfi_core.evaluation.comfyui_worker import receive, send
 from rdvfi_core.evaluation.metrics import measure
+from rdvfi_core.evaluation.pictures import ClipSheets, contact_sheet
 from rdvfi_core.evaluation.protocols import PROTOCOLS, windows
-from rdvfi_core.evaluation.report import contact_sheet, evaluate
+from rdvfi_core.evaluation.runner import evaluate
 
 GAP7, GAP24 = PROTOCOLS["gap7"], PROTOCOLS["gap24"]
 
@@ -65,7 +69,24 @@ def test_windows_by_hand():
     assert windows(60, GAP24) == [0, 35]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+def test_whole_clips_are_cut_into_windows_from_the_first_frame_on():
+    davis7, fcvg = PROTOCOLS["davis7"], PROTOCOLS["fcvg"]
+    assert windows(8, davis7) == [] and windows(9, davis7) == [0]
+    assert windows(50, davis7) == [
+        0,
+        8,
+        16,
+        24,
+        32,
+        40,
+    ]  # every 8th frame is given, to one window's end and the next's start
+    assert windows(24, fcvg) == [] and windows(74, fcvg) == [0, 25] and windows(75, fcvg) == [0, 25, 50]
+    for protocol in (davis7, fcvg):
+        asked = [start + offset for start in windows(100, protocol) for offset in protocol.offsets]
+        assert len(asked) == len(set(asked)) and len(protocol.offsets) == protocol.gap - 1
+
+
+@pytest.mark.parametrize("protocol", (GAP7, GAP24), ids=("gap7", "gap24"))
 def test_windows_are_disjoint_and_reach_both_ends(protocol):
     for frames in range(protocol.size, 120):
         starts = windows(frames, protocol)
@@ -84,6 +105,21 @@ def test_clips_are_listed_by_name_and_other_files_are_left_alone(tmp_path):
     (tmp_path / "notes.csv").write_text("no clip")
     (tmp_path / "empty").mkdir()
     assert [clip.name for clip in list_clips(tmp_path)] == ["a", "b.mp4"]
+
+
+def test_clips_are_found_at_any_depth_and_named_by_their_path(tmp_path):
+    """DAVIS: JPEGImages/480p/<clip>/00000.jpg."""
+    for name in ("480p/bear", "480p/swan", "1080p/bear"):
+        (tmp_path / "JPEGImages" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_images(tmp_path / "JPEGImages" / name, panning(2))
+    (tmp_path / ".cache").mkdir()
+    write_video(tmp_path / ".cache" / "hidden.mp4", panning(2))
+    (tmp_path / "Annotations" / "480p").mkdir(parents=True)
+    write_images(tmp_path / "Annotations" / "480p" / "bear", panning(2))
+    (tmp_path / "JPEGImages" / "up").symlink_to(tmp_path, target_is_directory=True)
+    names = [clip.name for clip in list_clips(tmp_path)]
+    assert names == [f"JPEGImages/{name}" for name in ("1080p/bear", "480p/bear", "480p/swan")]
+    assert list_clips(tmp_path)[2].count() == 2
 
 
 def test_frames_of_a_folder_come_exactly_and_in_the_order_of_their_numbers(tmp_path):
@@ -236,7 +272,8 @@ def test_evaluate_end_to_end(folder, tmp_path):
     assert report.ranked() == ["moving.mp4", "still"]
 
     tree = json.loads(report.to_json())
-    assert list(tree) == ["folder", "protocol", "metrics", "methods", "mean", "clips", "skipped"]
+    assert set(tree) >= {"folder", "protocol", "metrics", "methods", "mean", "left_out", "clips", "skipped"}
+    assert set(tree["left_out"]) == {"lpips", "fid", "fvd"} and not tree["interrupted"]
     assert tree["folder"] == "clips" and tree["protocol"]["offsets"] == list(GAP7.offsets)
     assert tree["mean"]["dis"]["psnr"] == pytest.approx(report.mean("dis", "psnr"), abs=1e-4)
     window = tree["clips"][0]["windows"][1]
@@ -247,7 +284,8 @@ def test_evaluate_end_to_end(folder, tmp_path):
     markdown = report.to_markdown().splitlines()
     assert markdown[0] == "gap7 on clips: 2 clips, 5 windows, 35 interpolated frames"
     assert f"| {report.mean('blend', 'psnr'):.2f} | {report.mean('blend', 'ssim'):.4f} |" in markdown[4]
-    assert "| short.mp4 | it has 8 frames, gap7 needs 9 |" in markdown
+    assert "| short.mp4 | it has 8 frames, gap7 needs 9 |" in markdown and "3 clips were left out:" in markdown
+    assert sum("is left out: its network's weights were not given" in line for line in markdown) == 3
 
     contact_sheet(report, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
@@ -280,10 +318,111 @@ def test_pictures_are_kept_of_the_worst_and_the_best_only(tmp_path, monkeypatch)
     assert set(report.rows) == {"speed3", "speed0"} and len(report.clips) == 4
 
 
+def test_frames_that_two_windows_share_are_read_for_both(tmp_path):
+    frames = panning(17, speed=2)
+    write_images(tmp_path / "clip", frames)
+    given = []
+
+    def remember(image0, image1, times):
+        given.append((image0, image1))
+        return blend(image0, image1, times)
+
+    report = evaluate(tmp_path, PROTOCOLS["davis7"], {"m": remember})
+    assert [window.start for window in report.clips[0].windows] == [0, 8]
+    true = [torch.from_numpy(frames[i]).permute(2, 0, 1) / 255 for i in (0, 8, 16)]
+    assert all(
+        torch.equal(a, b) for a, b in zip((*given[0], *given[1]), (true[0], *true[1:2] * 2, true[2]), strict=True)
+    )
+
+
+def test_a_clip_that_a_method_fails_on_is_left_out_for_all_and_counted(folder):
+    def only_still(image0, image1, times):
+        if not torch.equal(image0, image1):
+            raise RuntimeError("out of memory")
+        return blend(image0, image1, times)
+
+    report = evaluate(folder, GAP7, {"blend": blend, "m": only_still})
+    assert [clip.name for clip in report.clips] == ["still"]
+    assert report.skipped["moving.mp4"] == "method m failed on frames 0 to 8: out of memory"
+    assert "4 clips were left out:" in report.to_markdown()
+
+
+def test_stopped_by_ctrl_c_the_clips_done_so_far_are_reported(folder):
+    calls = []
+
+    def stops_at_the_second_clip(image0, image1, times):
+        calls.append(1)
+        if len(calls) > 3:  # the first clip has three windows
+            raise KeyboardInterrupt
+        return blend(image0, image1, times)
+
+    report = evaluate(folder, GAP7, {"m": stops_at_the_second_clip})
+    assert report.interrupted and [clip.name for clip in report.clips] == ["moving.mp4"]
+    assert "stopped before the end of 5 clips" in report.to_markdown()
+    assert json.loads(report.to_json())["interrupted"]
+
+
+def test_a_limit_takes_the_first_clips_and_reports_repeat(folder):
+    first, second = (evaluate(folder, GAP7, {"dis": dis}, limit=2) for _ in range(2))
+    assert [clip.name for clip in first.clips] == ["moving.mp4"] and list(first.skipped) == ["broken.mkv"]
+    assert [c.windows[0].scores for c in first.clips] == [c.windows[0].scores for c in second.clips]
+
+
+def test_a_sheet_per_clip_shows_inputs_methods_errors_and_motion(tmp_path):
+    (tmp_path / "clips" / "a").mkdir(parents=True)
+    write_images(tmp_path / "clips" / "a" / "one", panning(9, speed=3))
+    flow = torch.zeros(1, 2, 64, 96)
+    flow[:, 0] = 12.0  # to the right: pure red
+    sheets = ClipSheets(tmp_path / "sheets", {"blend": lambda image0, image1, tau: flow})
+    knows = torch.from_numpy(panning(9, speed=3)[1:8]).permute(0, 3, 1, 2) / 255
+    evaluate(tmp_path / "clips", GAP7, {"blend": blend, "truth": lambda a, b, times: knows}, sheets=sheets)
+    with Image.open(tmp_path / "sheets" / "a_one.png") as sheet:
+        assert sheet.width == 3 * (480 + 4) + 4
+        height = 320 + 2 * 22 + 8  # of a row: two lines of text over a picture of 480x320
+        assert sheet.height == 4 * height
+        middle = np.asarray(sheet).astype(int)[2 * height + 60 : 3 * height - 20]
+        errors = [middle[:, 4 + i * 484 + 10 : 4 + i * 484 + 470] for i in range(2)]
+        assert errors[0].mean() > 5 and errors[1].max() == 0
+        assert tuple(np.asarray(sheet)[3 * height + 150, 200]) == (255, 0, 0)
+
+
 def test_evaluate_refuses_and_stops_in_one_sentence(folder):
     with pytest.raises(Interrupted):
         evaluate(folder, GAP7, {"blend": blend}, should_stop=lambda: True)
-    with pytest.raises(ValueError, match="Method half: Frames of shape"):
+    with pytest.raises(ValueError, match="moving.mp4, because method half failed .*: Frames of shape"):
         evaluate(folder, GAP7, {"half": lambda image0, image1, times: blend(image0, image1, times)[..., ::2]})
     with pytest.raises(ValueError, match="None of the 5 clips .* gap99, the first of them, broken.mkv, because"):
         evaluate(folder, replace(GAP24, name="gap99", gap=99), BASELINES)
+
+
+# ComfyUI's methods
+
+
+def test_weights_are_found_in_comfyui_by_name_unless_given(tmp_path):
+    with pytest.raises(ValueError, match="is no ComfyUI with frame interpolation"):
+        core_weights(tmp_path, {"rife": None})
+    (tmp_path / "comfy_extras").mkdir()
+    (tmp_path / "comfy_extras" / "nodes_frame_interpolation.py").touch()
+    assert core_weights(tmp_path, {"rife": None, "film": None}) == {}
+    folder = tmp_path / "models" / "frame_interpolation"
+    folder.mkdir(parents=True)
+    for name in ("RIFE_v4.26.safetensors", "rife.txt", "film_net_fp16.safetensors"):
+        (folder / name).touch()
+    own = {"rife": folder / "RIFE_v4.26.safetensors", "film": folder / "film_net_fp16.safetensors"}
+    assert core_weights(tmp_path, {"rife": None, "film": None}) == own
+    given = {"rife": folder / "rife.txt", "film": None}
+    assert core_weights(tmp_path, given)["rife"] == folder / "rife.txt"
+    with pytest.raises(ValueError, match="--film .* is no file"):
+        core_weights(tmp_path, {"rife": None, "film": tmp_path / "none"})
+
+
+def test_messages_to_comfyui_survive_the_pipe():
+    pipe, frames = io.BytesIO(), np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+    send(pipe, {"steps": 8}, frames)
+    send(pipe, {"error": "no"})
+    pipe.seek(0)
+    head, received = receive(pipe)
+    assert head["steps"] == 8 and np.array_equal(received, frames)
+    assert receive(pipe) == ({"error": "no"}, None)
+    with pytest.raises(EOFError):
+        receive(pipe)

@@ -173,7 +173,7 @@ def test_thirty_steps_of_training_cut_the_one_step_error_to_an_eighth():
 
     before = batch(torch.ones(32)).item()
     for step in range(30):
-        loss = batch(training_time(step, 30, random, count=16))
+        loss = batch(training_time(step / 30, random, count=16))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

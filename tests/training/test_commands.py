@@ -1,5 +1,6 @@
 """`train STAGE` from end to end."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from rdvfi_core import weights
 from rdvfi_core.__main__ import main
 from rdvfi_core.autoencoder import Autoencoder
 from rdvfi_core.motion import AdjacentMotion
-from rdvfi_core.pipeline import load_networks
+from rdvfi_core.pipeline import Interpolator, load_networks
 from rdvfi_core.training.commands import write_weights
 from rdvfi_core.training.pairs import RenderedPairs
 
@@ -80,7 +81,17 @@ def test_weights_are_stored_in_half_precision(latents):
         (("joint", "run"), "The stage joint needs --clips"),
         (("autoencoder", "run"), "The stage autoencoder needs --textures"),
         (("autoencoder", "run", "--textures", ".", "--crop", "64x128"), "square crops, not 64x128; write 64x64"),
-        (("fusion", "run", "--batch", "2"), "one sequence a step; leave --batch out"),
+        (("fusion", "run", "--batch", "2"), "one sequence at a time; leave --batch out"),
+        (("motion", "run", "--lpips", "x"), "The stage motion has no use for --lpips; leave it out"),
+        (("decoding", "run", "--terms", "latent"), "The stage decoding has no use for --terms"),
+        (("generator", "run", "--cached", "5"), "--cached says how many batches --cache keeps"),
+        (("generator", "run", "--terms", "all"), "invalid choice: 'all'"),
+        (("motion", "run", "--minutes", "0"), "'0' is not a number of minutes above 0"),
+        (("motion", "run", "--minutes", "ten"), "'ten' is not a number of minutes above 0"),
+        (("motion", "run", "--accumulate", "0"), "'0' is not a number from 1 on"),
+        (("decoding", "run", "--rendered", "1.5"), "'1.5' is not a share from 0 to 1"),
+        (("decoding", "run", "--lpips", "here"), "LPIPS needs vgg16-397923af.pth and lpips_weights.pt in one folder"),
+        (("decoding", "run", "--clips", "none"), "none is not a folder; give one that holds clips"),
         (("motion", "run", "--weights", "none.safetensors"), "There is no weights file none.safetensors"),
         (("motion", "run", "--crop", "64"), "'64' is not a size; write HxW"),
         (("motion", "run", "--crop", "65x96"), "65x96 must have sides of at least 64 that are multiples of 32"),
@@ -103,6 +114,18 @@ def test_stages_ask_for_what_comes_before_them(tmp_path, latents, capsys):
     assert "no autoencoder; train that stage first" in refused(
         capsys, "motion", tmp_path / "run", "--weights", tmp_path / "motion.safetensors"
     )
+
+
+def test_both_stages_of_the_paper_write_a_whole_set(tmp_path):
+    """From the shipped weights, on drawn scenes alone: what comes out, the pipeline loads."""
+    small = ["--batch", 1, "--workers", 0]
+    assert train("decoding", tmp_path / "one", *small) == 0
+    assert train("generator", tmp_path / "two", *small, "--weights", tmp_path / "one" / "weights.safetensors") == 0
+    found = load_networks(tmp_path / "two" / "weights.safetensors")
+    assert set(found) == {"autoencoder", "motion", "fusion", "synthesis", "generator"}
+    Interpolator(found)
+    config = json.loads((tmp_path / "two" / "config.json").read_text())
+    assert config["run"]["terms"] == "full" and config["run"]["loss"].startswith("stand-in for 0.2 LPIPS")
 
 
 def test_networks_of_another_size_are_not_stored(tmp_path):

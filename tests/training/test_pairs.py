@@ -3,15 +3,16 @@ from itertools import islice
 import pytest
 import torch
 
-from rdvfi_core.training.pairs import PairBatch, RenderedPairs, pair_stream
+from rdvfi_core.training.pairs import PairBatch, RenderedPairs, loaded
+from rdvfi_core.training.processes import Share
 from rdvfi_core.warp import backward_warp, pixel_grid
 
-CPU = torch.device("cpu")
 CROP = (64, 96)
 
 
-def pairs(first_step: int = 0, seed: int = 3, batch: int = 4) -> RenderedPairs:
-    return RenderedPairs(None, seed, batch, CROP, CPU, first_step, reuse=1, largest=300.0)  # 48 pairs a block
+def pairs(first: int = 0, seed: int = 3, batch: int = 4, **share) -> RenderedPairs:
+    """48 pairs a block."""
+    return RenderedPairs(None, seed, batch, CROP, Share(first, **share), reuse=1, largest=300.0)
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +42,29 @@ def test_a_later_start_gives_the_rest_of_the_same_stream(batches, first_step):
         assert equal(batch, other)
 
 
+def test_loading_processes_take_whole_blocks_and_turns(batches):
+    stream = loaded(pairs(), workers=2)
+    found = [next(stream) for _ in range(4)]
+    for mine, block in ((found[0::2], batches[0:2]), (found[1::2], batches[12:14])):
+        assert all(equal(a, b) for a, b in zip(mine, block, strict=True))
+    later = loaded(pairs(3), workers=2)
+    assert equal(next(later), found[3])
+
+
+def test_processes_take_whole_blocks_in_turn(batches):
+    """The second of two processes begins with the second block."""
+    for batch, other in zip(batches[12:14], pairs(rank=1, processes=2), strict=False):
+        assert equal(batch, other)
+    assert equal(batches[0], next(iter(pairs(rank=0, processes=2))))
+
+
 def test_batches_differ_and_so_do_seeds(batches):
     assert not equal(batches[0], batches[1]) and not equal(batches[0], batches[12])
     assert not equal(batches[0], next(iter(pairs(seed=4))))
 
 
 def test_a_rendering_process_gives_the_same_stream(batches):
-    for batch, other in zip(batches[:2], pair_stream(pairs()), strict=False):
+    for batch, other in zip(batches[:2], loaded(pairs(), workers=1), strict=False):
         assert equal(batch, other)
 
 

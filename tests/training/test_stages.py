@@ -10,17 +10,31 @@ from PIL import Image
 from torch import nn
 
 from rdvfi_core.autoencoder import Autoencoder
+from rdvfi_core.fitting import fit_keyframes
 from rdvfi_core.fusion import IterativeFusion
+from rdvfi_core.generator import KeyframeGenerator
+from rdvfi_core.keyframes import Keyframes
 from rdvfi_core.motion import AdjacentMotion, Motion
 from rdvfi_core.synthesis import Synthesis
+from rdvfi_core.training import keyframe_sources
 from rdvfi_core.training.autoencoder import train_autoencoder
+from rdvfi_core.training.decoding import DECODERS, train_decoding
+from rdvfi_core.training.engine import Plan
 from rdvfi_core.training.fusion import fusion_losses, train_fusion
+from rdvfi_core.training.generation import denoise, latent_losses, prepare, train_generation
+from rdvfi_core.training.losses import FrameLoss, reconstruction_losses
 from rdvfi_core.training.motion import motion_losses, train_motion
 from rdvfi_core.training.pairs import RenderedPairs
-from rdvfi_core.training.rendering import reconstruction_losses, train_rendering
+from rdvfi_core.training.rendering import Footage, train_rendering, window_losses
+from rdvfi_core.training.schedule import Schedule
+from rdvfi_core.training.windows import Windows
 
 CPU = torch.device("cpu")
-SMALL = dict(steps=2, device=CPU, crop=(64, 64))
+STAND_IN = FrameLoss(CPU)
+
+
+def plan(folder: Path, batch: int = 2, steps: int = 2, workers: int = 0) -> Plan:
+    return Plan(folder, CPU, Schedule(steps, 1e-3), batch, (64, 64), workers=workers)
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +50,7 @@ def networks() -> dict[str, nn.Module]:
         "motion": AdjacentMotion(6, 8, 16, 12),
         "fusion": IterativeFusion(8, 12),
         "synthesis": Synthesis(8, 8),
+        "generator": KeyframeGenerator(6, 32, 2, 2),
     }
 
 
@@ -64,6 +79,18 @@ def check_trained(network: nn.Module, before: dict[str, torch.Tensor]) -> None:
     assert not network.training
 
 
+def frozen(networks: dict[str, nn.Module], *names: str) -> dict[str, dict]:
+    return {name: copy(networks[name]) for name in names}
+
+
+def check_frozen(networks: dict[str, nn.Module], before: dict[str, dict]) -> None:
+    assert all(same(networks[name], state) for name, state in before.items())
+
+
+def sheets(folder: Path) -> int:
+    return len(list((folder / "sheets").glob("*.jpg")))
+
+
 def last_row(folder: Path) -> dict:
     return json.loads((folder / "curves.json").read_text())[-1]
 
@@ -76,7 +103,7 @@ def test_autoencoder(tmp_path):
         noise = generator.integers(0, 256, (17, 17, 3), dtype=np.uint8)
         Image.fromarray(noise).resize((272, 272), Image.Resampling.BICUBIC).save(pictures / f"{i}.png")
     run = tmp_path / "run"
-    found = train_autoencoder(run, str(pictures), None, steps=2, device=CPU, channels=24, batch=2, crop=64)
+    found = train_autoencoder(plan(run), str(pictures), None, channels=24)
     assert all(tensor.isfinite().all() for tensor in found.state_dict().values())
     assert found.deblock[-1].weight.any()  # it starts at zero
     assert last_row(run)["psnr"] > 25  # the linear path is fitted before the first step
@@ -86,41 +113,140 @@ def test_autoencoder(tmp_path):
 def test_autoencoder_without_a_picture_that_is_large_enough(tmp_path):
     Image.new("RGB", (200, 300)).save(tmp_path / "small.png")
     with pytest.raises(ValueError, match="No photograph has both sides of at least 256 pixels"):
-        train_autoencoder(tmp_path / "run", str(tmp_path), None, steps=1, device=CPU)
+        train_autoencoder(plan(tmp_path / "run"), str(tmp_path), None)
 
 
 def test_motion(tmp_path, networks):
     before, frozen = copy(networks["motion"]), copy(networks["autoencoder"])
-    found = train_motion(tmp_path, networks["autoencoder"], networks["motion"], None, **SMALL, batch=2, iterations=2)
+    found = train_motion(plan(tmp_path), networks["autoencoder"], networks["motion"], None, iterations=2)
     check_trained(found, before)
     assert same(networks["autoencoder"], frozen)
     assert {"loss", "epe", "visibility"} <= last_row(tmp_path).keys()
+    assert sheets(tmp_path) == 1
 
 
 def test_fusion(tmp_path, networks):
     before, frozen = copy(networks["fusion"]), copy(networks["motion"])
-    found = train_fusion(tmp_path, networks["autoencoder"], networks["motion"], networks["fusion"], None, **SMALL)
+    found = train_fusion(plan(tmp_path), networks["autoencoder"], networks["motion"], networks["fusion"], None)
     check_trained(found, before)
     assert same(networks["motion"], frozen)
     row = last_row(tmp_path)
-    assert row["epe"] > 0 and row["base"] > 0
+    assert row["epe"] > 0 and row["base"] > 0 and sheets(tmp_path) == 1
 
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_rendering(tmp_path, networks, clips, joint):
     before, motion = copy(networks["synthesis"]), copy(networks["motion"])
     autoencoder = copy(networks["autoencoder"])
-    found_motion, found = train_rendering(
-        tmp_path / "run", networks["autoencoder"], networks["motion"], networks["synthesis"], str(clips), None,
-        **SMALL, joint=joint, batch=2,
-    )  # fmt: skip
+    given = (networks[name] for name in ("autoencoder", "motion", "synthesis"))
+    settings = plan(tmp_path / "run", workers=1)
+    found_motion, found = train_rendering(settings, *given, Footage(str(clips), None), STAND_IN, joint)
     check_trained(found, before)
     assert same(networks["autoencoder"], autoencoder)
-    assert last_row(tmp_path / "run")["psnr"] > 5
+    assert last_row(tmp_path / "run")["psnr"] > 5 and sheets(tmp_path / "run") == 1
     if joint:
         check_trained(found_motion, motion)
     else:
         assert same(found_motion, motion)
+
+
+def test_decoding(tmp_path, networks, clips, monkeypatch):
+    kinds = iter(("true", "soft", "straight", "generated"))
+    monkeypatch.setattr(keyframe_sources, "draw_source", lambda generated: next(kinds, "true"))
+    fixed = frozen(networks, "autoencoder", "generator")
+    before = frozen(networks, *DECODERS)
+    found = train_decoding(plan(tmp_path / "run", batch=1, steps=4), networks, Footage(str(clips), None), STAND_IN)
+    assert set(found) == set(DECODERS)
+    for name, network in found.items():
+        check_trained(network, before[name])
+    check_frozen(networks, fixed)
+    assert last_row(tmp_path / "run")["psnr"] > 5 and sheets(tmp_path / "run") == 1
+
+
+def test_sources_come_in_their_shares():
+    torch.manual_seed(0)
+    without = {"true": 0.35, "soft": 0.25, "straight": 0.4}
+    for generated, expected in ((True, keyframe_sources.SHARES), (False, without)):
+        drawn = [keyframe_sources.draw_source(generated) for _ in range(4000)]
+        assert {name: drawn.count(name) / 4000 for name in set(drawn)} == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize("terms", ["latent", "latent+l2", "full"])
+def test_generator(tmp_path, networks, clips, terms):
+    fixed = frozen(networks, "autoencoder", *DECODERS)
+    before = copy(networks["generator"])
+    loss = FrameLoss(CPU, perceptual=terms != "latent+l2")
+    found = train_generation(plan(tmp_path / "run", batch=1), networks, Footage(str(clips), None), loss, terms)
+    check_trained(found, before)
+    check_frozen(networks, fixed)
+    row = last_row(tmp_path / "run")
+    assert ("psnr" in row) == (terms != "latent") and row["base"] > 0
+
+
+def test_the_generator_learns_what_straight_motion_misses(networks):
+    """One batch by heart, at the end of the schedule, where training is what use is: pure noise, one step."""
+    torch.manual_seed(0)
+    window = next(iter(Windows(None, None, 3, 2, (64, 64), keyframes=3, largest=140.0)))
+    lesson = prepare(window, networks["autoencoder"], networks["motion"])
+    generator = networks["generator"]
+    optimizer = torch.optim.Adam(generator.parameters(), 3e-3)
+    for _ in range(60):
+        losses = latent_losses(denoise(generator, lesson, 1.0), lesson)
+        optimizer.zero_grad()
+        losses["loss"].backward()
+        optimizer.step()
+    assert losses["loss"] < 0.7 * losses["base"]
+
+
+def test_the_loss_of_latents_has_one_scale_at_every_noise_time(networks):
+    """An untrained generator's error is that of its base, whatever t; the loss of v would be that over sigma^2."""
+    torch.manual_seed(0)
+    window = next(iter(Windows(None, None, 3, 1, (64, 64), keyframes=3)))
+    lesson = prepare(window, networks["autoencoder"], networks["motion"])
+    base = latent_losses(lesson.base, lesson)["loss"]
+    for progress in (0.0, 0.3, 1.0):
+        found = latent_losses(denoise(networks["generator"], lesson, progress), lesson)["loss"].item()
+        assert found == pytest.approx(base.item(), rel=0.02)
+
+
+def test_the_frame_term_reaches_the_generator_through_the_chain(networks):
+    window = next(iter(Windows(None, None, 3, 1, (64, 64), keyframes=3)))
+    autoencoder, motion, fusion, synthesis = (networks[n].requires_grad_(False) for n in ("autoencoder", *DECODERS))
+    z = prepare(window, autoencoder, motion).base.requires_grad_()
+    keyframes = Keyframes(z, window.knot_times[1:-1], "rdvfi")
+    trajectory = fit_keyframes(motion, fusion, autoencoder, *window.ends, keyframes)
+    window_losses(trajectory, synthesis, window, STAND_IN)["loss"].backward()
+    assert z.grad.isfinite().all() and (z.grad.flatten(2).abs().amax(-1) > 0).any(1).all()
+
+
+# The cache of prepared batches
+
+
+def test_a_cache_is_filled_once_and_serves_the_same_run(tmp_path, networks, clips):
+    cache = tmp_path / "cache"
+
+    def trained(folder: str) -> nn.Module:
+        given = networks | {"generator": KeyframeGenerator(6, 32, 2, 2)}
+        torch.manual_seed(0)
+        for parameter in given["generator"].parameters():
+            nn.init.normal_(parameter, std=0.02)
+        settings = plan(tmp_path / folder, batch=1, steps=5)
+        return train_generation(settings, given, Footage(str(clips), None), STAND_IN, "latent", cache, 3)
+
+    first = trained("a")
+    made = {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
+    assert sorted(made) == [*(f"{i:08d}.safetensors" for i in range(3)), "cache.json"]
+    (cache / "00000002.safetensors").unlink()  # as if filling had been stopped
+    second = trained("b")
+    assert same(first, second.state_dict())
+    assert made["00000000.safetensors"] == (cache / "00000000.safetensors").stat().st_mtime_ns
+
+    (cache / "00000001.safetensors").write_bytes(b"torn")
+    with pytest.raises(ValueError, match="00000001.safetensors is damaged"):
+        trained("c")
+    nn.init.ones_(networks["motion"].upsampling[0].bias)
+    with pytest.raises(ValueError, match="was filled from other data or by other networks; name another"):
+        trained("d")
 
 
 # Losses

@@ -9,7 +9,8 @@ import torch
 from clip_files import write_video
 from PIL import Image
 
-from rdvfi_core.training.windows import Windows, window_stream
+from rdvfi_core.training.processes import ALL, Share
+from rdvfi_core.training.windows import Windows, knot_gaps, window_stream
 from rdvfi_core.warp import resize
 
 CROP = (64, 64)
@@ -27,12 +28,12 @@ def write_images(folder: Path, frames: np.ndarray) -> None:
         Image.fromarray(pixels).save(folder / f"{index}.png")
 
 
-def cut(folder: Path, count: int, first_step: int = 0, rendered: float = 0.0, seed: int = 0, **more) -> list:
-    return list(islice(Windows(str(folder), None, seed, 2, CROP, first_step, rendered, **more), count))
+def cut(folder: Path, count: int, share: Share = ALL, rendered: float = 0.0, seed: int = 0, **more) -> list:
+    return list(islice(Windows(str(folder), None, seed, 2, CROP, share, rendered, **more), count))
 
 
 def equal(a, b) -> bool:
-    images = ("first", "second", "small_first", "small_second")
+    images = ("first", "second", "knots")
     return a.times == b.times and all(
         torch.equal(x, y)
         for x, y in zip(
@@ -64,9 +65,9 @@ def test_shapes_and_small_copies(clips):
     sizes = set()
     for window in cut(clips, 8):
         assert window.first.shape == window.second.shape == window.targets[0].shape
-        assert window.small_first.shape == window.small_second.shape == (2, 3, *CROP)
-        torch.testing.assert_close(window.small_first, resize(window.first, *CROP), atol=1e-5, rtol=0)
-        torch.testing.assert_close(window.small_second, resize(window.second, *CROP), atol=1e-5, rtol=0)
+        assert window.knots.shape == (2, 2, 3, *CROP) and window.knot_times == (0, 1)
+        for small, image in zip(window.ends, (window.first, window.second), strict=True):
+            torch.testing.assert_close(small, resize(image, *CROP), atol=1e-5, rtol=0)
         assert 0 <= window.first.min() and window.first.max() <= 1
         sizes.add(window.first.shape[-2:])
     assert len(sizes) > 1 and all(min(size) >= 64 for size in sizes)
@@ -74,7 +75,7 @@ def test_shapes_and_small_copies(clips):
 
 def test_a_later_start_gives_the_rest_of_the_same_stream(clips):
     whole = cut(clips, 5, rendered=0.5)
-    for window, other in zip(whole[3:], cut(clips, 2, first_step=3, rendered=0.5), strict=True):
+    for window, other in zip(whole[3:], cut(clips, 2, Share(3), rendered=0.5), strict=True):
         assert equal(window, other)
     assert not equal(whole[3], whole[4])
     assert not equal(whole[0], cut(clips, 1, rendered=0.5, seed=1)[0])
@@ -91,7 +92,7 @@ def test_memory_and_processes_do_not_change_the_stream(clips):
 
 def test_a_share_is_rendered(clips):
     for window in cut(clips, 2, rendered=1.0):
-        assert window.first.shape[0] == 2 and window.small_first.shape == (2, 3, *CROP)
+        assert window.first.shape[0] == 2 and window.knots.shape == (2, 2, 3, *CROP)
         assert all(0 < tau < 1 for tau in window.times)
         assert window.first.std((1, 2, 3)).min() > 0.01 and not torch.equal(window.first, window.second)
         ramps = torch.lerp(window.first, window.second, window.times[0])
@@ -105,23 +106,24 @@ def test_clips_that_cannot_be_used_are_left_out_with_a_line_each(clips, caplog):
     (clips / "torn" / "3.png").write_bytes((clips / "torn" / "3.png").read_bytes()[:60])
     write_images(clips / "uneven", ramp(6))
     Image.new("RGB", (30, 30)).save(clips / "uneven" / "5.png")
-    cut(clips, 4)
+    cut(clips, 40)
     told = " | ".join(record.getMessage() for record in caplog.records)
     for name, reason in (
-        ("broken.mp4", "unreadable"), ("short", "fewer than 5 frames"), ("torn", "unreadable"), ("uneven", "frame 5 is")
+        ("broken.mp4", "unreadable"), ("short", "fewer than 5"), ("torn", "unreadable"),
+        ("uneven", "its frames differ in size"),
     ):  # fmt: skip
         assert f"{name} is left out: " in told and reason in told
-    assert len(caplog.records) == 4
+    assert len(caplog.records) == 4 and "(4 of 6 so far)" in told
 
 
 def test_no_clip_that_can_be_used(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     (tmp_path / "broken.mp4").write_bytes(b"no video")
-    with pytest.raises(ValueError, match="None of the clips can be used"):
-        cut(tmp_path, 1)
+    with pytest.raises(ValueError, match="None of the 1 clips in .* can be used .broken.mp4: unreadable"):
+        next(window_stream(Windows(str(tmp_path), None, 0, 2, CROP, rendered=0.0), workers=1))
     with pytest.raises(ValueError, match="holds no clips"):
-        cut(empty, 1)
+        next(window_stream(Windows(str(empty), None, 0, 2, CROP, rendered=0.0), workers=1))
 
 
 def test_short_clips_are_asked_for_short_gaps_only(tmp_path):
@@ -129,3 +131,34 @@ def test_short_clips_are_asked_for_short_gaps_only(tmp_path):
     for window in cut(tmp_path, 4):
         assert all(4 * tau == round(4 * tau) for tau in window.times)
         assert abs((window.second - window.first).mean().item()) * 255 == pytest.approx(4 * 3, abs=0.1)
+
+
+def test_processes_share_the_stream_among_them(clips):
+    whole = cut(clips, 4)
+    for rank in (0, 1):
+        for window, other in zip(whole[rank::2], cut(clips, 2, Share(0, rank, 2)), strict=True):
+            assert equal(window, other)
+
+
+def test_knots_are_frames_evenly_between_the_ends(clips):
+    gaps = set()
+    for window in cut(clips, 8, keyframes=7):
+        assert window.knots.shape == (2, 9, 3, *CROP)
+        assert window.knot_times == tuple(i / 8 for i in range(9))
+        for k, tau in enumerate(window.knot_times):
+            expected = torch.lerp(window.knots[:, 0], window.knots[:, -1], tau)
+            torch.testing.assert_close(window.knots[:, k], expected, atol=0.02, rtol=0)
+        gaps.add(round(abs((window.second - window.first).mean().item()) * 255 / 3))
+    assert gaps == {8, 16, 24}
+
+
+def test_gaps_of_windows_with_keyframes():
+    assert knot_gaps(7) == (8, 16, 24, 24) and knot_gaps(11) == (12, 24, 24) and knot_gaps(30) == (31, 31)
+    assert all(gap % 4 == 0 for gap in knot_gaps(3)) and knot_gaps(3)[-1] == 24
+
+
+def test_scenes_alone_need_no_clips():
+    window = next(iter(Windows(None, None, 0, 2, CROP, keyframes=3)))
+    assert window.knots.shape == (2, 5, 3, *CROP) and window.first.shape == window.targets[0].shape
+    small = [resize(v, *CROP) for v in (window.first, window.second)]
+    assert torch.equal(torch.stack(small), torch.stack(window.ends))

@@ -1,0 +1,121 @@
+"""What a report shows: one contact sheet of the worst and best clips, and a sheet per clip with error maps and flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..flow_viz import flow_to_rgb
+from ..media import to_bytes
+from .protocols import Protocol
+from .sheet import Cell, cell, draw_sheet
+
+if TYPE_CHECKING:
+    from .report import Report
+
+WIDE = 480  # px of a picture on a clip's sheet
+ERROR_GAIN = 4  # of error maps
+
+FlowAt = Callable[[Tensor, Tensor, float], Tensor]  # I0, I1 (3, H, W), tau -> f_{tau->0} (1, 2, h, w) px of its grid
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The window of a clip that stands for it: the one whose middle frame the first method does worst."""
+
+    image0: Tensor  # (3, H, W) in [0, 1]
+    truth: Tensor  # the middle frame
+    image1: Tensor
+    protocol: Protocol
+    start: int
+    made: dict[str, np.ndarray]  # method -> its middle frame (H, W, 3) uint8
+    scores: dict[str, dict[str, list[float]]]  # method -> metric -> value per offset
+
+    def score(self, method: str, metric: str = "psnr") -> float:
+        return self.scores[method][metric][self.protocol.middle]
+
+
+@dataclass(frozen=True)
+class ClipSheets:
+    """Writes FOLDER/<clip>.png: the inputs and the truth; every method's middle frame; its error; and the motion of
+    those methods that have one."""
+
+    folder: Path
+    flows: Mapping[str, FlowAt] = field(default_factory=dict)
+
+    def write(self, clip: str, shown: Shown) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / (clip.replace("/", "_") + ".png")
+        sheet = draw_sheet(self._rows(clip, shown), WIDE)
+        unfinished = path.with_name(path.name + ".part")
+        try:
+            sheet.save(unfinished, format="PNG")
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _rows(self, clip: str, shown: Shown) -> dict[str, list[Cell]]:
+        gap, offset = shown.protocol.gap, shown.protocol.offsets[shown.protocol.middle]
+        truth = to_bytes(shown.truth)
+
+        def picture(pixels: np.ndarray, caption: str) -> Cell:
+            return cell(pixels, caption, WIDE)
+
+        rows = {
+            f"{clip}, frames {shown.start} and {shown.start + gap} given": [
+                picture(to_bytes(shown.image0), "I0"),
+                picture(truth, f"truth: frame {shown.start + offset}, tau = {offset}/{gap}"),
+                picture(to_bytes(shown.image1), "I1"),
+            ],
+            f"interpolated at tau = {offset}/{gap}": [
+                picture(made, f"{name}: {shown.score(name):.2f} dB, SSIM {shown.score(name, 'ssim'):.4f}")
+                for name, made in shown.made.items()
+            ],
+            f"error: mean over RGB, {ERROR_GAIN} times as bright; white is {255 // ERROR_GAIN + 1} of 255 or more": [
+                picture(_error(made, truth), f"{name}: error") for name, made in shown.made.items()
+            ],
+        }
+        flows = [(name, self.flows[name]) for name in shown.made if name in self.flows]
+        if flows:
+            title = f"motion from tau = {offset}/{gap} to I0: hue is direction (right red, left cyan)"
+            rows[title] = [self._flow(name, flow, shown, offset / gap) for name, flow in flows]
+        return rows
+
+    @torch.no_grad()
+    def _flow(self, name: str, method: FlowAt, shown: Shown, tau: float) -> Cell:
+        flow = method(shown.image0, shown.image1, tau).float().cpu()
+        longest = flow.square().sum(1).sqrt().max().item() * shown.image0.shape[-1] / flow.shape[-1]
+        return cell(to_bytes(flow_to_rgb(flow)[0]), f"{name}: longest {longest:.1f} px", WIDE)
+
+
+def sheet_row(shown: Shown) -> list[Cell]:
+    """I0, the true middle frame, every method's with its PSNR, I1."""
+    return [
+        cell(to_bytes(shown.image0), "I0"),
+        cell(to_bytes(shown.truth), "truth"),
+        *(cell(made, f"{name} {shown.score(name):.2f} dB") for name, made in shown.made.items()),
+        cell(to_bytes(shown.image1), "I1"),
+    ]
+
+
+def contact_sheet(report: Report, path: str | Path) -> None:
+    """PNG of the worst and the best clips by PSNR of the first method, a row each."""
+    first = report.methods[0]
+    means = {clip.name: clip.mean(first, "psnr") for clip in report.clips}
+    rows = {
+        f"{report.protocol.name} {name}: {first} {means[name]:.2f} dB over the clip": report.rows[name]
+        for name in report.ranked()
+        if name in report.rows
+    }
+    draw_sheet(rows).save(path, format="PNG")
+
+
+def _error(made: np.ndarray, truth: np.ndarray) -> np.ndarray:  # (H, W, 3) uint8
+    error = np.abs(made.astype(np.int16) - truth).mean(-1, keepdims=True) * ERROR_GAIN
+    return error.clip(0, 255).round().astype(np.uint8).repeat(3, -1)

@@ -1,0 +1,64 @@
+"""Stage 1, motion-guided decoding: the trajectory estimator (phi1 and phi2) and phi_s learn to turn latent keyframes
+into flow and frames, by L_rec on frames in between. The generator, where there is one, is frozen.
+
+phi1 keeps its exact supervision on rendered pairs as a second term, as in `joint`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from ..conventions import KEYFRAMES
+from ..fitting import fit_keyframes
+from ..precision import mixed
+from ..trajectory import Trajectory
+from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .keyframe_sources import draw_keyframes
+from .losses import FrameLoss
+from .pairs import PairBatch
+from .processes import Share
+from .rendering import Footage, window_losses, window_sheet, with_motion_loss, with_pairs
+from .windows import WindowBatch
+
+LARGEST = 140.0  # see `draw_scenes`
+DECODERS = ("motion", "fusion", "synthesis")
+
+
+def train_decoding(
+    plan: Plan,
+    networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, and perhaps a generator
+    footage: Footage,
+    frame_loss: FrameLoss,
+) -> dict[str, nn.Module]:
+    """Trains the DECODERS in the run folder and returns their averages."""
+    autoencoder = frozen(networks["autoencoder"], plan.device)
+    generator = frozen(networks["generator"], plan.device) if "generator" in networks else None
+    learning = {name: trained(networks[name], plan.device) for name in DECODERS}
+    settings = plan.settings("decoding", loss=frame_loss.name, generated=generator is not None, **vars(footage))
+    run = Run(plan, learning, settings)
+
+    def batches(share: Share) -> Iterator[tuple[WindowBatch, PairBatch | None]]:
+        windows = footage.windows(plan, share, KEYFRAMES, LARGEST)
+        return with_pairs(windows, plan, share, footage.textures)
+
+    def fitted(window: WindowBatch) -> Trajectory:
+        found = draw_keyframes(window, autoencoder, learning["motion"], generator)
+        return fit_keyframes(learning["motion"], learning["fusion"], autoencoder, *window.ends, found)
+
+    def losses(data: tuple[WindowBatch, PairBatch | None], progress: float) -> Losses:
+        window, pairs = data
+        window = window.to(plan.device)
+        with mixed(plan.device):
+            terms = window_losses(fitted(window), learning["synthesis"], window, frame_loss)
+            return terms if pairs is None else with_motion_loss(terms, learning["motion"], autoencoder, pairs)
+
+    @torch.no_grad()
+    def sheet(data: tuple[WindowBatch, PairBatch | None]) -> Sheet:
+        window = data[0].to(plan.device)
+        with mixed(plan.device):
+            return window_sheet(fitted(window), learning["synthesis"], window)
+
+    run.train(batches, losses, sheet)
+    return run.averaged

@@ -1,0 +1,59 @@
+"""Latent keyframes to learn decoding from: true ones, and ones with the faults that a generator's have.
+
+From true keyframes alone phi2 learns nothing: composition along exact neighbours leaves its gate nothing to decide. So
+only a share of them is exact; the others are soft and grainy, are drawn toward the straight motion of the ends, or
+come out of the generator."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..autoencoder import Autoencoder
+from ..fitting import fit_straight
+from ..generator import KeyframeGenerator
+from ..keyframes import Keyframes, from_frames, generate, straight_keyframes
+from ..motion import AdjacentMotion
+from .fusion import blur_and_noise
+from .windows import WindowBatch
+
+SHARES = {"true": 0.35, "soft": 0.25, "straight": 0.2, "generated": 0.2}  # without a generator, its share is straight
+LEAST_STRAIGHT = 0.3  # how far keyframes are drawn toward straight motion, from this to all the way
+
+
+def draw_source(generated: bool) -> str:
+    """One of SHARES, from torch's own generator, which the run seeds by the batch."""
+    draw, names = torch.rand(()).item(), list(SHARES)
+    for name in names:
+        draw -= SHARES[name]
+        if draw < 0:
+            break
+    return "straight" if name == "generated" and not generated else name
+
+
+@torch.no_grad()
+def draw_keyframes(
+    window: WindowBatch, autoencoder: Autoencoder, motion: AdjacentMotion, generator: KeyframeGenerator | None
+) -> Keyframes:
+    source, frames = draw_source(generator is not None), window.knots[:, 1:-1]
+    times = window.knot_times[1:-1]
+    if source == "soft":
+        random = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        frames = blur_and_noise(frames.flatten(0, 1), random).unflatten(0, frames.shape[:2])
+    true = from_frames(autoencoder, frames, times)
+    if source in ("true", "soft"):
+        return true
+    base, validity = straight_base(window, autoencoder, motion)
+    if source == "straight":
+        share = LEAST_STRAIGHT + (1 - LEAST_STRAIGHT) * torch.rand(()).item()
+        return Keyframes(torch.lerp(true.latents.float(), base.latents.float(), share), times, true.space)
+    seed = int(torch.randint(2**31, ()))
+    return generate(generator, autoencoder, *window.ends, base, validity, seed)
+
+
+@torch.no_grad()
+def straight_base(
+    window: WindowBatch, autoencoder: Autoencoder, motion: AdjacentMotion
+) -> tuple[Keyframes, Tensor]:  # with the validity (P, N, 1, h/8, w/8)
+    straight = fit_straight(motion, autoencoder, *window.ends)
+    return straight_keyframes(autoencoder, *window.ends, straight, window.knot_times[1:-1])

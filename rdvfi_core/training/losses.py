@@ -1,0 +1,59 @@
+"""What is asked of a rendered frame: L_rec = 0.2 LPIPS + 1.0 L2 (the paper's), or a stand-in where LPIPS' network is
+not at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..perceptual import load_lpips
+from .engine import Losses
+
+LPIPS_WEIGHT, L2_WEIGHT = 0.2, 1.0
+
+
+class FrameLoss:
+    """(B, 3, H, W) against (B, 3, H, W). `name` says what it is, for the log and the run's configuration.
+
+    perceptual: with False the L2 term alone, for the ablation. lpips: folder of LPIPS' weights; without it the stand-in
+    takes the place of both terms."""
+
+    def __init__(self, device: torch.device, lpips: Path | None = None, perceptual: bool = True):
+        self.lpips = load_lpips(lpips, device) if perceptual and lpips is not None else None
+        self.perceptual = perceptual
+        if not perceptual:
+            self.name = "1.0 L2"
+        elif self.lpips is not None:
+            self.name = "0.2 LPIPS + 1.0 L2"
+        else:
+            self.name = "stand-in for 0.2 LPIPS + 1.0 L2: L1 + 2 L2 + 0.75 gradients at three scales"
+
+    def __call__(self, frame: Tensor, target: Tensor) -> Losses:
+        terms = reconstruction_losses(frame, target)
+        if self.lpips is not None or not self.perceptual:
+            terms["loss"] = L2_WEIGHT * (frame - target).square().mean()
+        if self.lpips is not None:
+            with torch.autocast(frame.device.type, enabled=False):
+                distance = self.lpips(frame.float(), target.float())
+            terms = terms | {"loss": terms["loss"] + LPIPS_WEIGHT * distance, "lpips": distance.detach()}
+        return terms
+
+
+def reconstruction_losses(frame: Tensor, target: Tensor) -> Losses:
+    """Absolute and squared error, and the error of the gradients at three scales: edges in the right place at the right
+    contrast, a stand-in for a perceptual distance whose network is not at hand."""
+    difference = frame - target
+    squared = difference.square().mean()
+    gradients = sum(_gradient_error(F.avg_pool2d(difference, 2**k) if k else difference) for k in range(3)) / 3
+    loss = difference.abs().mean() + 2 * squared + 0.75 * gradients
+    psnr = -10 * (difference.detach().square().mean((1, 2, 3)) + 1e-8).log10().mean()
+    return {"loss": loss, "psnr": psnr}
+
+
+def _gradient_error(difference: Tensor) -> Tensor:
+    across = difference[..., :, 1:] - difference[..., :, :-1]
+    down = difference[..., 1:, :] - difference[..., :-1, :]
+    return across.abs().mean() + down.abs().mean()

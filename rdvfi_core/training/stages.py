@@ -1,0 +1,121 @@
+"""The stages of training, in order: what each one trains, what it needs, and its usual size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from .autoencoder import train_autoencoder
+from .backbone_training import train_backbone
+from .backbones import open_backbone
+from .decoding import DECODERS, train_decoding
+from .engine import Plan
+from .fusion import train_fusion
+from .generation import train_generation
+from .losses import FrameLoss
+from .motion import train_motion
+from .rendering import Footage, train_rendering
+
+Networks = dict[str, nn.Module]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks of a stage beside the plan."""
+
+    footage: Footage
+    lpips: Path | None = None
+    terms: str = "full"
+    cache: Path | None = None
+    cached: int = 1000
+    comfyui: Path | None = None
+    backbone: Path | None = None
+    vae: Path | None = None
+    lora: int | None = None  # rank
+
+    def frame_loss(self, plan: Plan) -> FrameLoss:
+        return FrameLoss(plan.device, self.lpips, perceptual=self.terms != "latent+l2")
+
+
+@dataclass(frozen=True)
+class Stage:
+    about: str
+    train: Callable[[Plan, Networks, Request], Networks]  # returns the networks that it trained
+    trains: tuple[str, ...]
+    needs: tuple[str, ...]  # networks that must be trained before
+    steps: int
+    batch: int
+    crop: tuple[int, int]  # (h, w) on the motion grid
+    rate: float
+    asks: tuple[str, ...] = ()  # options that must be given
+
+
+def _autoencoder(plan: Plan, networks: Networks, request: Request) -> Networks:
+    footage = request.footage
+    return {"autoencoder": train_autoencoder(plan, footage.textures, footage.clips)}
+
+
+def _motion(plan: Plan, networks: Networks, request: Request) -> Networks:
+    return {"motion": train_motion(plan, networks["autoencoder"], networks["motion"], request.footage.textures)}
+
+
+def _fusion(plan: Plan, networks: Networks, request: Request) -> Networks:
+    found = train_fusion(plan, *(networks[n] for n in ("autoencoder", "motion", "fusion")), request.footage.textures)
+    return {"fusion": found}
+
+
+def _rendering(joint: bool) -> Callable[[Plan, Networks, Request], Networks]:
+    def train(plan: Plan, networks: Networks, request: Request) -> Networks:
+        given = (networks[n] for n in ("autoencoder", "motion", "synthesis"))
+        motion, synthesis = train_rendering(plan, *given, request.footage, request.frame_loss(plan), joint)
+        return {"motion": motion, "synthesis": synthesis}
+
+    return train
+
+
+def _decoding(plan: Plan, networks: Networks, request: Request) -> Networks:
+    return train_decoding(plan, networks, request.footage, request.frame_loss(plan))
+
+
+def _generator(plan: Plan, networks: Networks, request: Request) -> Networks:
+    loss = request.frame_loss(plan)
+    found = train_generation(plan, networks, request.footage, loss, request.terms, request.cache, request.cached)
+    return {"generator": found}
+
+
+def _backbone(plan: Plan, networks: Networks, request: Request) -> Networks:
+    found = open_backbone(request.comfyui, request.backbone, request.vae, plan.device, frozen=request.lora is not None)
+    train_backbone(plan, found, request.footage, request.lora, request.cache, request.cached)
+    return {}
+
+
+ALONE = ("autoencoder", "backbone")  # stages that start from no weights file
+STAGES = {
+    "autoencoder": Stage(
+        "latents", _autoencoder, ("autoencoder",), (), 1500, 16, (128, 128), 1e-3, asks=("textures",)
+    ),
+    "motion": Stage("phi1, on rendered scenes", _motion, ("motion",), (), 40000, 8, (128, 192), 4e-4),
+    "fusion": Stage("phi2, on rendered scenes", _fusion, ("fusion",), ("motion",), 10000, 1, (128, 192), 4e-4),
+    "synthesis": Stage(
+        "phi_s, without keyframes", _rendering(False), ("synthesis",), ("motion",), 20000, 4, (160, 224), 4e-4,
+        asks=("clips",),
+    ),  # fmt: skip
+    "joint": Stage(
+        "phi1 and phi_s, without keyframes", _rendering(True), ("synthesis",), ("motion",), 20000, 4, (160, 224), 4e-4,
+        asks=("clips",),
+    ),  # fmt: skip
+    "decoding": Stage(
+        "stage 1 of the paper: phi1, phi2 and phi_s through keyframes", _decoding, (), DECODERS, 20000, 4, (160, 224),
+        2e-4,
+    ),  # fmt: skip
+    "generator": Stage(
+        "stage 2 of the paper: the one-step generator", _generator, ("generator",), DECODERS, 40000, 8, (128, 192), 3e-4
+    ),
+    "backbone": Stage(
+        "stage 2 for Wan2.1-Fun-InP or SVD, in ComfyUI's classes", _backbone, (), (), 5000, 1, (256, 448), 1e-4,
+        asks=("comfyui", "backbone", "vae"),
+    ),  # fmt: skip
+}
