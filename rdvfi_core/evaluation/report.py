@@ -20,7 +20,7 @@ from torch import Tensor
 from ..clips import Clip, ClipError, list_clips
 from ..conventions import SMALLEST_SIDE
 from ..errors import Interrupted
-from ..media import to_bytes
+from ..video.colour import to_integers
 from .metrics import METRICS, measure
 from .protocols import Protocol, windows
 from .sheet import Cell, cell, draw_sheet
@@ -218,17 +218,17 @@ def _evaluate_window(
             scores[name] = measure(made, frames[1:-1])
         except ValueError as error:
             raise ValueError(f"Method {name}: {error}") from error
-        middles[name] = to_bytes(made[protocol.middle])
+        middles[name] = to_integers(made[protocol.middle])
     return WindowResult(start, scores, seconds), middles
 
 
 def _sheet_row(frames: Tensor, protocol: Protocol, made: dict[str, np.ndarray], result: WindowResult) -> list[Cell]:
     captions = {name: f"{name} {result.scores[name]['psnr'][protocol.middle]:.2f} dB" for name in made}
     return [
-        cell(to_bytes(frames[0]), "I0"),
-        cell(to_bytes(frames[1 + protocol.middle]), "truth"),
+        cell(to_integers(frames[0]), "I0"),
+        cell(to_integers(frames[1 + protocol.middle]), "truth"),
         *(cell(made[name], captions[name]) for name in made),
-        cell(to_bytes(frames[-1]), "I1"),
+        cell(to_integers(frames[-1]), "I1"),
     ]
 
 
