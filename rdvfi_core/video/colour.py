@@ -14,6 +14,7 @@ BT709, BT601, BT2020 = 1, 6, 9
 LIMITED, FULL = 1, 2
 RGB_MATRIX = 0
 HD_LINES = 720
+AREA = 0x20  # swscale's
 CAREFUL = 0x4 | 0x2000 | 0x4000 | 0x40000  # swscale's BICUBIC, FULL_CHR_H_INT, FULL_CHR_H_INP and ACCURATE_RND
 RGB_FORMATS = {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48le", (16, True): "rgba64le"}
 
@@ -51,36 +52,32 @@ def _tags(frame: av.VideoFrame) -> tuple[int, int]:
 
 
 def to_tensor(
-    frame: av.VideoFrame, colour: Colour, bits: int, alpha: bool, rotation: int = 0
+    frame: av.VideoFrame, colour: Colour, bits: int, alpha: bool, rotation: int, size: tuple[int, int]
 ) -> Tensor:  # (3 or 4, H, W) float32 in [0, 1]
-    """bits: 8 or 16 of the RGB in between. rotation: counter-clockwise degrees, whole quarter turns, to make it
-    upright."""
-    converted = frame.reformat(
-        format=RGB_FORMATS[bits, alpha],
-        src_colorspace=_coefficients(colour.matrix),
-        src_color_range=colour.range,
-        dst_color_range=FULL,
-        interpolation=CAREFUL,
-        threads=1,
-    )
-    pixels = torch.from_numpy(converted.to_ndarray().astype(np.float32))
-    pixels /= 255 if bits == 8 else 65535
+    """bits: 8 or 16 of the RGB in between. rotation: counter-clockwise degrees, quarter turns, to make it upright. size:
+    (H, W) as stored, which frames keep where a stream changes its own."""
+    pixels = _pixels(frame, colour, RGB_FORMATS[bits, alpha], size, CAREFUL)
+    pixels = torch.from_numpy(pixels.astype(np.float32)) / (255 if bits == 8 else 65535)
     return torch.rot90(pixels, round(rotation / 90) % 4, (0, 1)).permute(2, 0, 1).contiguous()
 
 
-def small_tensor(frame: av.VideoFrame, colour: Colour, height: int, width: int) -> Tensor:  # (3, height, width)
-    """As `to_tensor`, reduced on the way: for a look at every frame of a long clip. Not turned upright."""
+def small_tensor(frame: av.VideoFrame, colour: Colour, size: tuple[int, int]) -> Tensor:  # (3, *size)
+    """Reduced on the way: for a look at every frame of a long clip. Not turned upright."""
+    return torch.from_numpy(_pixels(frame, colour, "rgb24", size, AREA)).permute(2, 0, 1).float() / 255
+
+
+def _pixels(frame: av.VideoFrame, colour: Colour, kind: str, size: tuple[int, int], scaling: int) -> np.ndarray:
     converted = frame.reformat(
-        width=width,
-        height=height,
-        format="rgb24",
+        height=size[0],
+        width=size[1],
+        format=kind,
         src_colorspace=_coefficients(colour.matrix),
         src_color_range=colour.range,
         dst_color_range=FULL,
-        interpolation=0x20,  # swscale's AREA
+        interpolation=scaling,
         threads=1,
     )
-    return torch.from_numpy(converted.to_ndarray()).permute(2, 0, 1).float() / 255
+    return converted.to_ndarray()
 
 
 def to_rgb(image: Tensor, bits: int) -> av.VideoFrame:  # (3 or 4, H, W) float in [0, 1]
