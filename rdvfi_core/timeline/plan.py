@@ -53,7 +53,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
-        """A plan that `to_json` wrote and someone may have edited; ValueError in one sentence where it makes no sense."""
+        """A plan that `to_json` wrote and someone may have edited. ValueError where it makes no sense."""
         return cls(**plan_file.read(text))
 
     def describe(self) -> str:

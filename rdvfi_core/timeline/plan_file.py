@@ -1,5 +1,8 @@
-"""Plans as JSON: {"fps": "24", "source_frames": 3, ..., "frames": [{"time": "0", "copy": 0}, {"time": "1/48", "between":
-[0, 1], "tau": "1/2"}, ...]}, with "blend" like "between" and an "exposure" list in frames that are blurred."""
+"""Plans as JSON, one line for each frame.
+
+{"fps": "24", "source_frames": 3, ..., "frames": [{"time": "0", "copy": 0},
+{"time": "1/48", "between": [0, 1], "tau": "1/2"}, ...]}, with "blend" like "between", and a list "exposure" in frames
+that are blurred."""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def write(plan: Plan) -> str:
         "loop": plan.loop,
     }
     frames = ",\n".join(json.dumps({"time": str(frame.time)} | _frame(frame)) for frame in plan)
-    return json.dumps(whole, indent=1)[:-2] + ',\n "frames": [\n' + frames + "\n]\n}\n"
+    return json.dumps(whole)[:-1] + ',\n"frames": [\n' + frames + "\n]}\n"
 
 
 def read(text: str) -> dict[str, Any]:

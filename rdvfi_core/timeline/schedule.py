@@ -132,10 +132,9 @@ class Exposure:
         start, end = (min(max(moment_at(edge), shot[0]), shot[1]) for edge in window)
         if start == end:
             return frame
-        step = (window[1] - window[0]) / self._samples
-        times = (moment_at(window[0] + step * (i + Fraction(1, 2))) for i in range(self._samples))
-        inside = (min(max(time, shot[0]), shot[1]) for time in times)
-        return replace(frame, exposure=tuple(self.moments.at(time, shown) for time in inside))
+        step = (end - start) / self._samples
+        moments = (start + step * (i + Fraction(1, 2)) for i in range(self._samples))
+        return replace(frame, exposure=tuple(self.moments.at(at, shown) for at in moments))
 
 
 def linear(moment: Fraction) -> Fraction:

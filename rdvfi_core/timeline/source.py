@@ -70,7 +70,7 @@ class Source:
                     f"There is no {name} frame {min(outside)} in {frames} source frames; give numbers from {first} to "
                     f"{last}."
                 )
-        object.__setattr__(self, "duplicates", frozenset(_repeats(self.duplicates - {i + 1 for i in self.cuts})))
+        object.__setattr__(self, "duplicates", frozenset(repeats(self.duplicates - {i + 1 for i in self.cuts})))
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -93,7 +93,7 @@ class Source:
         return f"{len(self)} source frames, {rate}, {float(self.duration):.3f} s"
 
 
-def _repeats(duplicates: Iterable[int]) -> list[int]:
+def repeats(duplicates: Iterable[int]) -> list[int]:
     """Those in runs of at most LONGEST_RUN."""
     kept: list[int] = []
     run: list[int] = []
