@@ -54,8 +54,8 @@ def _tags(frame: av.VideoFrame) -> tuple[int, int]:
 def to_tensor(
     frame: av.VideoFrame, colour: Colour, bits: int, alpha: bool, rotation: int, size: tuple[int, int]
 ) -> Tensor:  # (3 or 4, H, W) float32 in [0, 1]
-    """bits: 8 or 16 of the RGB in between. rotation: counter-clockwise degrees, quarter turns, to make it upright. size:
-    (H, W) as stored, which frames keep where a stream changes its own."""
+    """bits: 8 or 16 of the RGB in between. rotation: counter-clockwise degrees in quarter turns, to make it upright.
+    size: (H, W) as stored, which frames keep where a stream changes its own."""
     pixels = _pixels(frame, colour, RGB_FORMATS[bits, alpha], size, CAREFUL)
     pixels = torch.from_numpy(pixels.astype(np.float32)) / (255 if bits == 8 else 65535)
     return torch.rot90(pixels, round(rotation / 90) % 4, (0, 1)).permute(2, 0, 1).contiguous()

@@ -92,7 +92,7 @@ class VideoFile:
 
     def survey(self, look: Callable[[Iterator[Tensor]], object] | None = None) -> tuple[Survey, object]:
         """Decodes everything once. look: takes (3, h, w) small frames, not turned upright, and may return what it
-        found; it must take them all."""
+        found."""
         first: list[av.VideoFrame] = []
         ticks: list[int] = []
         seen = _Damage()
@@ -108,7 +108,10 @@ class VideoFile:
                 seen.length = frame.duration or 0
                 yield small_tensor(frame, colour, size)
 
-        found = (look or _drain)(small())
+        frames = small()
+        found = look(frames) if look is not None else None
+        for _ in frames:
+            pass  # what was not looked at
         if not ticks:
             part = " in the part that was asked for" if self.is_trimmed else ""
             raise ValueError(f"{self.name} holds no video frame that can be decoded{part}; give another file.")
@@ -325,8 +328,3 @@ def _step(ticks: list[int], length: int, fps: Fraction | None, time_base: Fracti
     if len(ticks) > 1:
         return ticks[-1] - ticks[-2]
     return max(1, round(1 / ((fps or 25) * time_base)))
-
-
-def _drain(frames: Iterator[Tensor]) -> None:
-    for _ in frames:
-        pass

@@ -23,9 +23,9 @@ from .threads import Behind
 
 WAITING = 4  # frames that may wait for the encoder
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+HVC1 = "hvc1"  # the kind of HEVC that Apple's players insist on
 IMAGE_NAME = "{:05d}.png"
 MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".gif": "gif"}
-KEEP_TAGS = {"movflags": "use_metadata_tags"}  # else MP4 drops what it has no own field for, such as a workflow
 
 
 @contextmanager
@@ -67,11 +67,12 @@ class FrameWriter:
         fps: Fraction,
         name: str | Path | None = None,  # what the user knows the file by
         colour: Colour | None = None,
+        aspect: Fraction = Fraction(1),  # of a pixel
     ):
         self._name, self._shape, self._bits = name or path, (4 if form.alpha else 3, *size), form.bits
         kind = _Video if form.suffix else _PngFolder
         with one_sentence(self._name):
-            self._encoder = kind(path, form, size, fps, colour or Colour())
+            self._encoder = kind(path, form, size, fps, colour or Colour(), aspect)
         self._thread = Behind(self._encode, WAITING)
 
     def write(self, frame: Tensor) -> None:  # (3, H, W) float in [0, 1], (4, H, W) for a format with alpha
@@ -98,7 +99,7 @@ class FrameWriter:
 
 
 class _PngFolder:
-    def __init__(self, folder: Path, form: Format, size: Size, fps: Fraction, colour: Colour):
+    def __init__(self, folder: Path, form: Format, size: Size, fps: Fraction, colour: Colour, aspect: Fraction):
         self._folder, self._count = folder, 0
         self._context = av.CodecContext.create(form.encoder, "w")
         self._context.height, self._context.width = size
@@ -119,7 +120,7 @@ class _PngFolder:
 
 
 class _Video:
-    def __init__(self, file: Path, form: Format, size: Size, fps: Fraction, colour: Colour):
+    def __init__(self, file: Path, form: Format, size: Size, fps: Fraction, colour: Colour, aspect: Fraction):
         self._time_base, self._count = 1 / fps, 0
         file.touch()  # PyAV opens it only with the first packet: late to learn that the folder is write-protected
         self._container = av.open(str(file), "w", format=MUXERS[form.suffix])
@@ -128,6 +129,8 @@ class _Video:
         self._stream.pix_fmt = form.pixel_format
         context = self._stream.codec_context
         context.time_base = self._time_base
+        if aspect != 1:
+            context.sample_aspect_ratio = aspect
         if form.pixel_format == "pal8":
             self._convert = _palette_converter(size, self._time_base)
         elif form.codec.rgb:
@@ -138,7 +141,7 @@ class _Video:
             context.color_primaries, context.color_trc = stored.primaries, stored.transfer
             self._convert = partial(to_stored, pixel_format=form.pixel_format, colour=stored)
         if form.codec.name == "hevc" and form.suffix != ".mkv":
-            self._stream.codec_context.codec_tag = "hvc1"  # what Apple's players insist on
+            context.codec_tag = HVC1
 
     def add(self, frame: av.VideoFrame) -> None:
         frame.pts, frame.time_base = self._count, self._time_base
