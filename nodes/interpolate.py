@@ -66,6 +66,7 @@ class RDVFIInterpolate(io.ComfyNode):
                     "cuts",
                     options=["detect", "ignore"],
                     default="detect",
+                    optional=True,
                     advanced=True,
                     tooltip="detect: nothing is interpolated from one shot to the next; what happens there is up to "
                     "RDVFI Timeline. ignore: all frames continue each other.",
@@ -73,6 +74,7 @@ class RDVFIInterpolate(io.ComfyNode):
                 io.Float.Input(
                     "cut_threshold",
                     default=CUT_THRESHOLD,
+                    optional=True,
                     min=0.05,
                     max=1.0,
                     step=0.05,
@@ -83,6 +85,7 @@ class RDVFIInterpolate(io.ComfyNode):
                     "duplicates",
                     options=list(DUPLICATES),
                     default="auto",
+                    optional=True,
                     advanced=True,
                     tooltip="Frames that repeat the one before. pass over: motion leads across them, so that an "
                     "animation on twos becomes smooth. keep: they stay. auto: passed over where there are many.",

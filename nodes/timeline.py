@@ -113,11 +113,13 @@ class RDVFITimeline(io.ComfyNode):
                 io.Boolean.Input(
                     "loop",
                     default=False,
+                    optional=True,
                     tooltip="The last frame moves on to the first, so that the clip repeats without a jump.",
                 ),
                 io.Float.Input(
                     "shutter_angle",
                     default=0.0,
+                    optional=True,
                     min=0.0,
                     max=360.0,
                     step=15.0,
@@ -127,6 +129,7 @@ class RDVFITimeline(io.ComfyNode):
                 io.Int.Input(
                     "blur_samples",
                     default=BLUR_SAMPLES,
+                    optional=True,
                     min=2,
                     max=MOST_SAMPLES,
                     advanced=True,
@@ -136,6 +139,7 @@ class RDVFITimeline(io.ComfyNode):
                     "at_cuts",
                     options=list(AT_CUTS),
                     default="hold",
+                    optional=True,
                     advanced=True,
                     tooltip="Between two shots. hold: the last frame of the first one stays. blend: fades over. gap: "
                     "no output frames.",
@@ -143,6 +147,7 @@ class RDVFITimeline(io.ComfyNode):
                 io.Boolean.Input(
                     "resample_all",
                     default=False,
+                    optional=True,
                     advanced=True,
                     tooltip="No output frame is one of the clip's own: all are made the same way, so that sharpness "
                     "and grain do not pulse.",

@@ -13,6 +13,7 @@ from graphs import LOADER, fit, flow, from_frames, fuse, interpolate, keyframes,
 HEIGHT, WIDTH, SHIFT = 192, 256, 24  # of a pair that moves right by SHIFT
 SAMPLE = {"model": LOADER, "clip": sample()}
 START, END = ["clip", 1], ["clip", 2]
+HALF_SPEED = {"__type__": "CURVE", "__value__": {"points": [[0, 0.25], [1, 0.25]], "interpolation": "linear"}}
 
 
 def canvas(seed: int = 0) -> torch.Tensor:  # (HEIGHT, WIDTH + SHIFT, 3)
@@ -214,6 +215,10 @@ def test_a_trajectory_survives_its_file(server, pair):
         ({"mode": "slow motion", "mode.factor": 3.0}, 7, 24.0),
         ({"mode": "target fps", "mode.fps": 59.94}, 5, 60000 / 1001),
         ({"mode": "times", "mode.positions": "1/3, 2, 0.5"}, 3, 24.0),
+        ({"mode": "speed curve", "mode.curve": HALF_SPEED, "mode.fastest_speed": 2.0}, 5, 24.0),
+        ({"mode": "multiplier", "mode.factor": 2.0, "loop": True}, 6, 48.0),
+        ({"mode": "multiplier", "mode.factor": 2.0, "resample_all": True}, 4, 48.0),
+        ({"mode": "multiplier", "mode.factor": 2.0, "shutter_angle": 180.0, "blur_samples": 2}, 5, 48.0),
     ],
 )
 def test_timelines_say_what_is_rendered(server, mode, frames, fps):
