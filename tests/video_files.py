@@ -1,15 +1,25 @@
-"""Video files made by code, with pictures, times and sounds that are known."""
+"""Video files made by code, with pictures, times and sounds that are known, and a renderer that needs no networks."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
+import torch
+
+from rdvfi_core.video.clip import FileClip
+from rdvfi_core.video.colour import to_integers
+from rdvfi_core.video.parts import render_part
+from rdvfi_core.video.reader import VideoFile
 
 RATE = 48000
+LOSSLESS = {"codec": "ffv1", "pixel_format": "bgr0", "options": {}}
 CLICK = 240  # samples: 5 ms of 4 kHz
 
 
@@ -118,3 +128,51 @@ def bursts(sound: np.ndarray, start: float = 0.0) -> list[float]:
 def times_of(path: Path) -> list[Fraction]:
     with av.open(str(path)) as container:
         return [frame.pts * frame.time_base for frame in container.decode(video=0)]
+
+
+def decoded(path) -> np.ndarray:  # (T, H, W, 3 or 4) uint8, upright
+    video = VideoFile(path)
+    survey, _ = video.survey()
+    with video.frames(survey) as frames:
+        return np.stack([to_integers(frame) for frame in frames])
+
+
+class CrossFade:
+    """Stands for `Interpolator` and counts the pairs that it is given."""
+
+    def __init__(self):
+        self.fitted = 0
+
+    def fit(self, image0, image1, seed=0, keyframes="auto", *, should_stop=None):
+        self.fitted += 1
+        return SimpleNamespace()
+
+    def stream(self, image0, image1, trajectory, times, *, should_stop=None, planes=None):
+        start, end = (image0, image1) if planes is None else (
+            torch.cat(both, 1) for both in zip((image0, image1), planes, strict=True)
+        )  # fmt: skip
+        for tau in times:
+            yield torch.lerp(start[0], end[0], float(tau))
+
+
+def clip_of(path, cuts=(), duplicates=(), **trim) -> tuple:
+    video = VideoFile(path, **trim)
+    survey, _ = video.survey()
+    return FileClip(video, survey), survey.source(cuts, duplicates)
+
+
+def fade_or_die(part, path: Path) -> None:
+    """In a worker process: dies once, then renders."""
+    mark = path.parent.parent / "died"
+    if part.plan[0].time > 0 and not mark.exists():
+        mark.touch()
+        os._exit(1)
+    render_part(CrossFade(), part, path)
+
+
+def fade_to_bytes(part, suffix: str, weights: str | None) -> bytes:
+    """On a Ray worker."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"part{suffix}"
+        render_part(CrossFade(), part, path)
+        return path.read_bytes()

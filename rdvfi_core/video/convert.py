@@ -6,9 +6,8 @@ and goes on after the last one, if clip, plan, format and model are the same."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -70,6 +69,13 @@ class Job:
         plan = plan_of(self.plan, self.spans[number])
         return Part(self.clip, plan, self.form, self.name, self.seed, self.keyframes)
 
+    def describe(self) -> str:
+        survey, plan = self.clip.survey, self.plan
+        return (
+            f"{self.name}: {len(plan)} frames, {survey.width}x{survey.height}, {float(plan.fps):g} fps, "
+            f"{float(plan.duration):.3f} s, {self.form.describe()}"
+        )
+
     @cached_property
     def fingerprint(self) -> str:
         facts = (
@@ -96,10 +102,11 @@ def open_clip(
     video: VideoFile,
     cut_threshold: float | None = CUT_THRESHOLD,
     duplicates: str = "auto",
+    progress: Progress | None = None,  # (frames read, frames that the header promises)
     should_stop: ShouldStop | None = None,
 ) -> tuple[FileClip, Source]:
     """Decodes the file once: what is in it, with its exact times, cuts and duplicates. Choices as in `scan`."""
-    survey, found = video.survey(lambda frames: scan(frames, cut_threshold, duplicates, should_stop))
+    survey, found = video.survey(lambda frames: scan(frames, cut_threshold, duplicates, should_stop), progress)
     return FileClip(video, survey), survey.source(found.cuts, found.duplicates)
 
 
@@ -199,12 +206,3 @@ def _wanted(job: Job) -> Callable[[int], bool] | None:
         return None
     moments = (moment for frame in job.plan for moment in frame.moments)
     return {number for moment in moments for number in (moment.first, moment.second)}.__contains__
-
-
-def count_frames(job: Job) -> Iterator[str]:
-    """What the job will make, for people."""
-    survey = job.clip.survey
-    yield (
-        f"{job.name}: {len(job.plan)} frames, {survey.width}x{survey.height}, {float(Fraction(job.plan.fps)):g} fps, "
-        f"{float(job.plan.duration):.3f} s, {job.form.describe()}"
-    )

@@ -90,7 +90,11 @@ class VideoFile:
         with container:
             yield container
 
-    def survey(self, look: Callable[[Iterator[Tensor]], object] | None = None) -> tuple[Survey, object]:
+    def survey(
+        self,
+        look: Callable[[Iterator[Tensor]], object] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Survey, object]:
         """Decodes everything once. look: takes (3, h, w) small frames, not turned upright, and may return what it
         found."""
         first: list[av.VideoFrame] = []
@@ -105,6 +109,8 @@ class VideoFile:
                     size = tuple(max(16, round(side * min(scale, 1))) for side in (frame.height, frame.width))
                     colour = Colour.of(frame)
                 ticks.append(tick)
+                if progress is not None:
+                    progress(len(ticks), max(seen.promised, len(ticks)))
                 seen.length = frame.duration or 0
                 yield small_tensor(frame, colour, size)
 
@@ -173,7 +179,7 @@ class VideoFile:
             if not container.streams.video:
                 raise ValueError(f"{self.name} has no video stream; give a video file.")
             stream = container.streams.video[0]
-            seen.time_base = stream.time_base
+            seen.time_base, seen.promised = stream.time_base, stream.frames
             decode = _decoder(stream)
             low = self.start / stream.time_base
             if start is None and self.start > 0:
@@ -274,6 +280,7 @@ class _Damage:
 
     time_base: Fraction = Fraction(1)
     length: int = 0  # ticks, of the last frame
+    promised: int = 0  # frames, by the header
     undecodable: int = 0
     corrupt: int = 0
     backward: int = 0

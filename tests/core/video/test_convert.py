@@ -5,61 +5,36 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from itertools import groupby
-from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
-import torch
-from video_files import RATE, bursts, clicks, pattern, read_sound, times_of, write
+from video_files import (
+    LOSSLESS,
+    RATE,
+    CrossFade,
+    bursts,
+    clicks,
+    clip_of,
+    decoded,
+    pattern,
+    read_sound,
+    times_of,
+    write,
+)
 
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.timeline import Plan, SpeedCurve, Timeline
 from rdvfi_core.video import parts
-from rdvfi_core.video.clip import FileClip
-from rdvfi_core.video.colour import to_integers
 from rdvfi_core.video.convert import Choices, convert, make_job
-from rdvfi_core.video.reader import VideoFile
 
 FILM = Fraction(24000, 1001)
-LOSSLESS = {"codec": "ffv1", "pixel_format": "bgr0", "options": {}}
 SIDES = (64, 96)
-
-
-class CrossFade:
-    """Stands for `Interpolator` and counts the pairs that it is given."""
-
-    def __init__(self):
-        self.fitted = 0
-
-    def fit(self, image0, image1, seed=0, keyframes="auto", *, should_stop=None):
-        self.fitted += 1
-        return SimpleNamespace()
-
-    def stream(self, image0, image1, trajectory, times, *, should_stop=None, planes=None):
-        start, end = (image0, image1) if planes is None else (
-            torch.cat(both, 1) for both in zip((image0, image1), planes, strict=True)
-        )  # fmt: skip
-        for tau in times:
-            yield torch.lerp(start[0], end[0], float(tau))
-
-
-def clip_of(path, cuts=(), duplicates=(), **trim) -> tuple:
-    video = VideoFile(path, **trim)
-    survey, _ = video.survey()
-    return FileClip(video, survey), survey.source(cuts, duplicates)
 
 
 def run(path, output, timeline, renderer=None, **choices) -> list[str]:
     job = make_job(*clip_of(path), timeline, output, Choices(**choices))
     return job.notes + convert(renderer or CrossFade(), job)
-
-
-def decoded(path) -> np.ndarray:  # (T, H, W, 3 or 4) uint8, upright
-    video = VideoFile(path)
-    survey, _ = video.survey()
-    with video.frames(survey) as frames:
-        return np.stack([to_integers(frame) for frame in frames])
 
 
 def length_of(path, kind: str) -> float:

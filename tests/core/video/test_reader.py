@@ -4,13 +4,12 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-from video_files import integers, pattern, write
+from video_files import LOSSLESS, integers, pattern, write
 
 from rdvfi_core.video.reader import VideoFile
 
 FRAMES = [pattern(i) for i in range(20)]
 NTSC_FILM = Fraction(24000, 1001)
-LOSSLESS = {"codec": "ffv1", "pixel_format": "bgr0", "options": {}}
 
 
 def read(path, **options) -> tuple:
