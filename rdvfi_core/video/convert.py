@@ -14,6 +14,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..conventions import SMALLEST_SIDE
 from ..scan import CUT_THRESHOLD, scan
 from ..timeline import Plan, Source, Timeline
 from .audio import CHOICES as AUDIO_CHOICES
@@ -129,6 +130,11 @@ def make_job(
             f"The plan is for {plan.source_frames} source frames, the clip has {len(source)}; make it anew."
         )
     final, survey = check_output(output, plan.fps), clip.survey
+    if min(survey.height, survey.width) < SMALLEST_SIDE:
+        raise ValueError(
+            f"The video is {survey.width}x{survey.height}; both sides must be at least {SMALLEST_SIDE} pixels: enlarge "
+            "it."
+        )
     form = choose_format(
         suffix_of(final),
         (survey.height, survey.width),
