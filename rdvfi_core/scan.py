@@ -7,13 +7,15 @@ cut stands out against the pairs around it, and no frame shortly before it looks
 around a flash.
 
 Duplicates. Compression leaves noise in repeated frames, so a frame repeats the one before if none of its blocks
-changed by more than such noise, and by much less than frames do around it."""
+changed by more than such noise, and by much less than between the pictures before and after; a long run of such frames
+is a standstill, and no animation."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from statistics import median
 
 import torch
@@ -21,13 +23,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import Interrupted
-from .timeline.source import repeats
+from .timeline.source import LONGEST_RUN
 
 HEIGHT, WIDTH = 80, 128  # that frames are compared at, whatever their shape
 BLOCK = 16
 REACH = 24  # px of these: motion of up to a fifth of the picture's width from frame to frame
 WINDOW = 5  # of the high-pass filter
 FLAT = 1e-4  # variance below which a block has no structure to search for
+EVEN = 0.15  # part of the blocks; a picture with structure in fewer is an even one
 COARSE_COLOURS = 8  # steps per channel
 
 CUT_THRESHOLD = 0.5  # part of the structure that is not found again
@@ -36,7 +39,7 @@ STANDS_OUT = 0.12  # more new structure than in the pairs around
 AROUND = 3  # pairs before and after; also the longest flash, in frames
 
 DUPLICATE_NOISE = 0.012  # mean change of the block that changed most; 1 is from black to white
-DUPLICATE_RATIO = 0.3  # of the largest such change around
+DUPLICATE_RATIO = 0.3  # of such a change between a drawing and the next
 MANY_DUPLICATES = 8  # "auto": one frame in so many, or more
 
 DUPLICATES = ("auto", "pass over", "keep")
@@ -75,11 +78,11 @@ def scan(
             recent.append(frame)
             if cut_threshold is not None:
                 flashes.update(_flashes(recent, news, cut_threshold))
-    found = [i for i, new in enumerate(news) if i not in flashes and _is_cut(i, news, cut_threshold)]
+    found = () if cut_threshold is None else _cuts(news, flashes, cut_threshold)
     repeated = _repeated(changes) if duplicates != "keep" else []
-    if duplicates == "auto" and len(repeats(repeated)) * MANY_DUPLICATES < len(changes):
+    if duplicates == "auto" and len(repeated) * MANY_DUPLICATES < len(changes):
         repeated = []
-    return Scan(tuple(found), tuple(repeated))
+    return Scan(found, tuple(repeated))
 
 
 class Small:
@@ -106,12 +109,15 @@ class Small:
         light = (self.light - other.light).abs().mean().item()
         if colours < CHANGED_COLOURS and light < CHANGED_LIGHT:
             return 0.0
-        return (_missing(self.structure, other.structure) + _missing(other.structure, self.structure)) / 2
+        (here, textured), (there, textured_there) = _missing(self, other), _missing(other, self)
+        even = min(textured, textured_there) < EVEN  # next to a black frame all is new: that is a fade, or a flash
+        return min(here, there) if even else (here + there) / 2
 
 
-def _missing(sought: Tensor, searched: Tensor) -> float:
-    """Part of the blocks of `sought` that `searched` does not have within REACH. A block counts by its structure; the
-    picture of an even colour lacks nothing."""
+def _missing(a: Small, b: Small) -> tuple[float, float]:
+    """Part of the blocks of `a` that `b` does not have within REACH, and part of the blocks that have structure. A
+    block counts by its structure: the picture of an even colour lacks nothing."""
+    sought, searched = a.structure, b.structure
     pixels = BLOCK * BLOCK
     blocks = F.unfold(sought, BLOCK, stride=BLOCK)[0].T  # (N, pixels)
     blocks = blocks - blocks.mean(1, keepdim=True)
@@ -128,7 +134,7 @@ def _missing(sought: Tensor, searched: Tensor) -> float:
         near = alike[i, max(0, top - REACH) : top + REACH + 1, max(0, left - REACH) : left + REACH + 1]
         best[i] = near.max()
     weight = energy / (energy + FLAT * pixels)
-    return ((1 - best).clamp(0, 1) * weight).sum().item() / (weight.sum().item() + 1)
+    return ((1 - best).clamp(0, 1) * weight).sum().item() / (weight.sum().item() + 1), weight.mean().item()
 
 
 def _small(frames: Iterable[Tensor], should_stop) -> Iterator[Small]:
@@ -150,16 +156,22 @@ def _flashes(recent: deque[Small], news: list[float], threshold: float) -> Itera
             yield from between
 
 
+def _cuts(news: list[float], flashes: set[int], threshold: float) -> tuple[int, ...]:
+    return tuple(i for i in range(len(news)) if i not in flashes and _is_cut(i, news, threshold))
+
+
 def _is_cut(i: int, news: list[float], threshold: float) -> bool:
     around = [*news[max(0, i - AROUND) : i], *news[i + 1 : i + 1 + AROUND]]
     return bool(around) and news[i] > max(threshold, median(around) + STANDS_OUT)
 
 
 def _repeated(changes: list[float]) -> list[int]:
-    """Numbers of the frames that repeat the one before."""
-    found = []
-    for i, change in enumerate(changes):
-        around = max(changes[max(0, i - AROUND) : i + AROUND + 1])
-        if change < min(DUPLICATE_NOISE, DUPLICATE_RATIO * around):
-            found.append(i + 1)
+    """Numbers of the frames that repeat the one before: those of short runs of quiet pairs between louder ones."""
+    found, last = [], 0
+    for quiet, run in groupby(changes, key=lambda change: change < DUPLICATE_NOISE):
+        run = list(run)
+        start, last = last, last + len(run)
+        beside = changes[start - 1 : start] + changes[last : last + 1] if start else changes[last : last + 1]
+        if quiet and len(run) <= LONGEST_RUN and beside and max(run) < DUPLICATE_RATIO * min(beside):
+            found += range(start + 1, last + 1)
     return found

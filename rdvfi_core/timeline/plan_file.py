@@ -83,9 +83,10 @@ def _read(number: int, entry: Any, count: int, loop: bool) -> PlanFrame:
 
 
 def _moment(time: Fraction, entry: dict[str, Any], count: int, loop: bool) -> PlanFrame:
-    (kind,) = [kind for kind in KINDS if kind in entry] or [None]
-    if kind is None:
+    kinds = [kind for kind in KINDS if kind in entry]
+    if len(kinds) != 1:
         raise KeyError
+    kind = kinds[0]
     if kind == "copy":
         first = second = entry["copy"]
         tau = Fraction(0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .rates import decimal, exact_fps
+from .rates import NTSC, decimal, exact_fps
 
 LONGEST_RUN = 3  # duplicates in a row: drawings that last up to four frames are animation, longer ones stand still
 
@@ -52,7 +52,8 @@ class Source:
         if any(b <= a for a, b in zip(ticks, ticks[1:], strict=False)) or end - start <= ticks[-1]:
             raise ValueError("The times of the frames do not rise; give each frame one time, after the one before.")
         mean = len(ticks) / ((end - start) * time_base)
-        for rate in (fps, exact_fps(float(mean)), Fraction(round(mean))):
+        near = (fps, Fraction(round(mean)), exact_fps(float(mean)), min(NTSC, key=lambda rate: abs(rate - mean)))
+        for rate in near:
             if rate and all(abs(tick - i / (rate * time_base)) <= 1 for i, tick in enumerate(ticks)):
                 return cls.constant(len(ticks), rate, cuts, duplicates)
         fps = fps or exact_fps(float(mean))
@@ -70,7 +71,7 @@ class Source:
                     f"There is no {name} frame {min(outside)} in {frames} source frames; give numbers from {first} to "
                     f"{last}."
                 )
-        object.__setattr__(self, "duplicates", frozenset(repeats(self.duplicates - {i + 1 for i in self.cuts})))
+        object.__setattr__(self, "duplicates", frozenset(_repeats(self.duplicates - {i + 1 for i in self.cuts})))
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -93,7 +94,7 @@ class Source:
         return f"{len(self)} source frames, {rate}, {float(self.duration):.3f} s"
 
 
-def repeats(duplicates: Iterable[int]) -> list[int]:
+def _repeats(duplicates: Iterable[int]) -> list[int]:
     """Those in runs of at most LONGEST_RUN."""
     kept: list[int] = []
     run: list[int] = []
