@@ -81,11 +81,17 @@ class RDVFITimeline(io.ComfyNode):
                                 io.Curve.Input(
                                     "curve", default=[(0.0, 1.0), (0.5, 0.25), (1.0, 1.0)],
                                     tooltip="Speed in the course of the output, from its beginning on the left to its "
-                                    "end on the right. The top is fastest_speed, the bottom stands still.",
+                                    "end on the right. The top is fastest_speed, the bottom stands still. Only Nodes "
+                                    "2.0 shows it; elsewhere, write speeds.",
                                 ),
                                 io.Float.Input(
                                     "fastest_speed", default=1.0, min=0.01, max=100.0, step=0.05,
                                     tooltip="Speed at the top of the curve: 1 is the clip's own, 4 four times as fast.",
+                                ),
+                                io.String.Input(
+                                    "speeds", default="", optional=True,
+                                    tooltip="Place and speed, instead of the drawn curve where anything is written "
+                                    "here: 0: 1, 0.5: 1/4, 1: 1 goes down to a quarter of the speed and up again.",
                                 ),
                             ],
                         ),
@@ -186,7 +192,9 @@ def make_timeline(mode: dict, options: dict) -> Timeline:
     if kind == "times":
         return Timeline.at(parse_times(mode["positions"]), **options)
     if kind == "speed curve":
-        return Timeline.curved(speed_curve(mode["curve"], exact(mode["fastest_speed"])), **options)
+        written = mode.get("speeds", "")
+        drawn = mode["curve"], exact(mode["fastest_speed"])
+        return Timeline.curved(SpeedCurve.parse(written) if written.strip() else speed_curve(*drawn), **options)
     if kind == "slow motion":
         return Timeline.slowed(mode["factor"], **options)
     return Timeline.multiplied(mode["factor"], **options)

@@ -1,5 +1,5 @@
 """`evaluate FOLDER --protocol gap7`: how close interpolated frames come to the true ones of a folder of clips; and
-`--protocol motion`: how close phi1 comes to exact flow."""
+`--protocol motion`: how close phi1 comes to exact flow; `--protocol cuts`: whether cuts between joined clips are found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..evaluation.report import contact_sheet, evaluate
 from . import add_model_arguments, load_interpolator, progress_bar
 
 KEYFRAMES = {"rdvfi": "auto", "straight": "straight"}  # methods of this package: how they get their keyframes
-MOTION = "motion"
+MOTION, CUTS = "motion", "cuts"
 METHODS = (*KEYFRAMES, *BASELINES)
 
 
@@ -28,10 +28,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--protocol",
-        choices=(*PROTOCOLS, MOTION),
+        choices=(*PROTOCOLS, MOTION, CUTS),
         required=True,
         help="gap7: frames i and i+8 give the seven between; gap24: frames i and i+24 give i+4, +8, +12, +16, +20; "
-        "motion: FOLDER holds photographs, and phi1 is measured on scenes rendered with those kept from training",
+        "motion: FOLDER holds photographs, and phi1 is measured on scenes rendered with those kept from training; "
+        "cuts: clips are joined at random, with flashes, fades and fast pans inside them",
     )
     parser.add_argument(
         "--methods",
@@ -39,6 +40,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=["rdvfi", "straight", "blend", "dis"],
         metavar="LIST",
         help=f"of {', '.join(METHODS)}; the first one ranks the clips (default: rdvfi,straight,blend,dis)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of the protocol cuts: which clips are joined (default: 0)"
     )
     parser.add_argument(
         "-o",
@@ -55,6 +59,9 @@ def run(args: Namespace) -> None:
         _check_report_path(args.output)
     if args.protocol == MOTION:
         _run_motion(args)
+        return
+    if args.protocol == CUTS:
+        _run_cuts(args)
         return
     methods = _methods(args)
     with progress_bar("clips", unit="clip") as progress:
@@ -76,6 +83,16 @@ def _run_motion(args: Namespace) -> None:
     print(to_markdown(errors), end="")
     if args.output is not None:
         args.output.write_text(json.dumps(errors, indent=1), encoding="utf-8")
+
+
+def _run_cuts(args: Namespace) -> None:
+    from ..evaluation.cuts import cut_scores
+
+    with progress_bar("joins") as progress:
+        scores = cut_scores(Path(args.folder), args.seed, progress=progress)
+    print(scores.to_markdown(), end="")
+    if args.output is not None:
+        args.output.write_text(scores.to_json(), encoding="utf-8")
 
 
 def methods_argument(text: str) -> list[str]:

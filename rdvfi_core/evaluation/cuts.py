@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,9 @@ class CutScores:
         ]
         lines += (f"| {t} | {self.shots[t]} | {self.invented[t]} | {self.missed[t]} |" for t in TREATMENTS)
         return "\n".join(lines) + "\n"
+
+    def to_json(self) -> str:
+        return json.dumps({"precision": self.precision, "recall": self.recall} | asdict(self), indent=1)
 
 
 @dataclass(frozen=True)

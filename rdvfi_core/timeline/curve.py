@@ -36,6 +36,19 @@ class SpeedCurve:
         """Points in any order, numbers as they are written."""
         return cls(tuple(sorted((exact(x), exact(y)) for x, y in points)), interpolation)
 
+    @classmethod
+    def parse(cls, text: str, interpolation: str = "linear") -> SpeedCurve:
+        """ "0: 1, 0.5: 1/4, 1: 1" -> a curve through these points, each a place in the output and a speed."""
+        points = []
+        for part in text.replace("\n", ",").split(","):
+            x, colon, y = part.partition(":")
+            if not colon and part.strip():
+                raise ValueError(
+                    f"{part.strip()!r} is no point of a speed curve; write place: speed, such as 0: 1, 0.5: 1/4, 1: 1."
+                )
+            points += [(x, y)] if colon else []
+        return cls.of(points, interpolation)
+
     def __post_init__(self) -> None:
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(

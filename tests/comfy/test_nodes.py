@@ -216,6 +216,7 @@ def test_a_trajectory_survives_its_file(server, pair):
         ({"mode": "target fps", "mode.fps": 59.94}, 5, 60000 / 1001),
         ({"mode": "times", "mode.positions": "1/3, 2, 0.5"}, 3, 24.0),
         ({"mode": "speed curve", "mode.curve": HALF_SPEED, "mode.fastest_speed": 2.0}, 5, 24.0),
+        ({"mode": "speed curve", "mode.curve": HALF_SPEED, "mode.fastest_speed": 2.0, "mode.speeds": "0: 1/3"}, 7, 24.0),
         ({"mode": "multiplier", "mode.factor": 2.0, "loop": True}, 6, 48.0),
         ({"mode": "multiplier", "mode.factor": 2.0, "resample_all": True}, 4, 48.0),
         ({"mode": "multiplier", "mode.factor": 2.0, "shutter_angle": 180.0, "blur_samples": 2}, 5, 48.0),

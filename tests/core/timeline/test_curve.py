@@ -59,6 +59,14 @@ def test_a_curve_survives_its_file(tmp_path):
     assert SpeedCurve.from_json('{"points": [[0, 0.1], [1, 1e0]]}').points == ((0, Fraction(1, 10)), (1, 1))
 
 
+def test_a_curve_may_be_written_in_a_line():
+    assert SpeedCurve.parse("0: 1, 0.5:1/4,\n1 : 1,") == RAMP
+    with pytest.raises(ValueError, match="'0.5' is no point of a speed curve; write place: speed"):
+        SpeedCurve.parse("0: 1, 0.5, 1: 1")
+    with pytest.raises(ValueError, match="'fast' is no number"):
+        SpeedCurve.parse("0: fast")
+
+
 @pytest.mark.parametrize(
     ("points", "words"),
     [
