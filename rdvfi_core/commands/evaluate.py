@@ -1,5 +1,5 @@
-"""`evaluate FOLDER --protocol gap7`: how close interpolated frames come to the true ones of a folder of clips; and
-`--protocol motion`: how close phi1 comes to exact flow; `--protocol cuts`: whether cuts between joined clips are found."""
+"""`evaluate FOLDER --protocol gap7`: how close interpolated frames come to the true ones of a folder of clips;
+`--protocol motion`: how close phi1 comes to exact flow; and `--protocol cuts`: whether cuts are found."""
 
 from __future__ import annotations
 

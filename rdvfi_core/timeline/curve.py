@@ -46,7 +46,7 @@ class SpeedCurve:
                 raise ValueError(
                     f"{part.strip()!r} is no point of a speed curve; write place: speed, such as 0: 1, 0.5: 1/4, 1: 1."
                 )
-            points += [(x, y)] if colon else []
+            points += [(x.strip(), y.strip())] if colon else []
         return cls.of(points, interpolation)
 
     def __post_init__(self) -> None:
