@@ -57,8 +57,8 @@ def to_tensor(
     """bits: 8 or 16 of the RGB in between. rotation: counter-clockwise degrees in quarter turns, to make it upright.
     size: (H, W) as stored, which frames keep where a stream changes its own."""
     pixels = _pixels(frame, colour, RGB_FORMATS[bits, alpha], size, CAREFUL)
-    pixels = torch.from_numpy(pixels.astype(np.float32)) / (255 if bits == 8 else 65535)
-    return torch.rot90(pixels, round(rotation / 90) % 4, (0, 1)).permute(2, 0, 1).contiguous()
+    upright = np.ascontiguousarray(np.rot90(pixels, round(rotation / 90)).transpose(2, 0, 1))
+    return torch.from_numpy(upright.astype(np.float32)).div_(255 if bits == 8 else 65535)
 
 
 def small_tensor(frame: av.VideoFrame, colour: Colour, size: tuple[int, int]) -> Tensor:  # (3, *size)
@@ -88,8 +88,8 @@ def to_rgb(image: Tensor, bits: int) -> av.VideoFrame:  # (3 or 4, H, W) float i
 
 def to_integers(image: Tensor, bits: int = 8) -> np.ndarray:  # (H, W, 3 or 4) uint8 or uint16
     top, kind = (255, np.uint8) if bits == 8 else (65535, np.uint16)
-    scaled = image.float().clamp(0, 1).mul(top).round()
-    return scaled.permute(1, 2, 0).contiguous().cpu().numpy().astype(kind)
+    scaled = image.float().clamp(0, 1).mul_(top).round_().cpu().numpy()
+    return np.ascontiguousarray(scaled.astype(kind).transpose(1, 2, 0))
 
 
 def to_stored(frame: av.VideoFrame, pixel_format: str, colour: Colour) -> av.VideoFrame:

@@ -21,7 +21,7 @@ from .colour import Colour, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
 from .threads import Behind
 
-WAITING = 4  # frames that may wait for the encoder
+WAITING = 2  # frames that may wait for the encoder
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 HVC1 = "hvc1"  # the kind of HEVC that Apple's players insist on
 IMAGE_NAME = "{:05d}.png"
