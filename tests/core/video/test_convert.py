@@ -158,6 +158,22 @@ def test_click_and_flash_stay_together_and_both_end_together(tmp_path, speed, su
     assert abs(length_of(out, "video") - length_of(out, "audio")) <= 1 / 24
 
 
+def test_a_phone_video_at_sixty_frames_a_second(tmp_path):
+    """Turned on its side, at times of its own, with sound."""
+    ticks = [round(i * 1000 / 30) + (i % 3) * 4 for i in range(60)]
+    flash = next(i for i, tick in enumerate(ticks) if tick >= 1000)
+    frames = [np.full((96, 64, 3), 1.0 if i == flash else 0.1) for i in range(60)]
+    sound = clicks(2, [ticks[flash] / 1000], hum=0.1)
+    source = write(tmp_path / "in.mp4", frames, ticks=ticks, rotation=90, sound=sound)
+    out = tmp_path / "out.mp4"
+    run(source, out, Timeline.resampled(Fraction(60), hold_end=True))
+    assert times_of(out) == [Fraction(i, 60) for i in range(len(times_of(out)))]
+    assert abs(len(times_of(out)) - 120) <= 1 and decoded(out).shape[1:] == (64, 96, 3)
+    (seen,), (heard,) = flashes(out), bursts(*read_sound(out))
+    assert abs(seen - ticks[flash] / 1000) <= 1 / 60 and abs(heard - seen) <= 1 / 30
+    assert abs(length_of(out, "video") - length_of(out, "audio")) <= 1 / 24
+
+
 def test_sound_follows_a_speed_curve_and_keeps_its_pitch(tmp_path):
     at = (0.5, 2.0, 3.2)
     source, out = flash_and_click(tmp_path, at=at), tmp_path / "out.mkv"
