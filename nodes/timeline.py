@@ -192,7 +192,7 @@ def make_timeline(mode: dict, options: dict) -> Timeline:
     if kind == "times":
         return Timeline.at(parse_times(mode["positions"]), **options)
     if kind == "speed curve":
-        written = mode.get("speeds", "")
+        written = mode.get("speeds") or ""  # None where a saved graph does not have it
         drawn = mode["curve"], exact(mode["fastest_speed"])
         return Timeline.curved(SpeedCurve.parse(written) if written.strip() else speed_curve(*drawn), **options)
     if kind == "slow motion":

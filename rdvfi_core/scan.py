@@ -3,8 +3,8 @@
 Cuts. Colours alone fire on flashes and differences alone on pans, so a pair of frames is first asked whether it changed
 at all, and then how much of each frame's structure is found again in the other: blocks of a high-passed picture are
 searched for by normalised correlation, which neither motion within the search range nor a change of light disturbs. A
-cut stands out against the pairs around it, and no frame shortly before it looks like one shortly after it, as happens
-around a flash.
+cut stands out against the pairs around it (so that a jump within one scene, which keeps half of its structure, is seen
+where all else is calm), and no frame shortly before it looks like one shortly after it, as happens around a flash.
 
 Duplicates. Compression leaves noise in repeated frames, so a frame repeats the one before if none of its blocks
 changed by more than such noise, and by much less than between the pictures before and after; a long run of such frames
@@ -35,7 +35,8 @@ COARSE_COLOURS = 8  # steps per channel
 
 CUT_THRESHOLD = 0.5  # part of the structure that is not found again
 CHANGED_COLOURS, CHANGED_LIGHT = 0.15, 0.04  # less than both is no cut, without a search
-STANDS_OUT = 0.12  # more new structure than in the pairs around
+STANDS_OUT = 0.12  # more new structure than in most pairs around
+LONE_SHARE, STANDS_ALONE = 0.64, 0.2  # of the threshold: enough where all pairs around are that much calmer
 AROUND = 3  # pairs before and after; also the longest flash, in frames
 
 DUPLICATE_NOISE = 0.012  # mean change of the block that changed most; 1 is from black to white
@@ -162,7 +163,10 @@ def _cuts(news: list[float], flashes: set[int], threshold: float) -> tuple[int, 
 
 def _is_cut(i: int, news: list[float], threshold: float) -> bool:
     around = [*news[max(0, i - AROUND) : i], *news[i + 1 : i + 1 + AROUND]]
-    return bool(around) and news[i] > max(threshold, median(around) + STANDS_OUT)
+    if not around:
+        return False
+    lone = len(around) >= AROUND and news[i] > max(LONE_SHARE * threshold, max(around) + STANDS_ALONE)
+    return lone or news[i] > max(threshold, median(around) + STANDS_OUT)
 
 
 def _repeated(changes: list[float]) -> list[int]:

@@ -6,7 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,7 @@ class CutScores:
         return "\n".join(lines) + "\n"
 
     def to_json(self) -> str:
-        return json.dumps({"precision": self.precision, "recall": self.recall} | asdict(self), indent=1)
+        return json.dumps({"precision": self.precision, "recall": self.recall} | vars(self), indent=1)
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,10 @@ class Shot:
 
 
 def cut_scores(
-    folder: Path, seed: int = 0, joins: int = JOINS, progress: Callable[[int, int], None] | None = None
+    folder: Path, seed: int = 0, joins: int | None = None, progress: Callable[[int, int], None] | None = None
 ) -> CutScores:
-    """Sequences of SHOTS shots from different clips, until there were so many joins."""
+    """Sequences of SHOTS shots from different clips, until there were so many joins (None: JOINS)."""
+    joins = JOINS if joins is None else joins
     drawn, clips, scores = random.Random(seed), list_clips(folder), CutScores()
     if len(clips) < 2:
         raise ValueError(f"{folder} holds one clip; joining takes at least 2.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
+from clip_files import texture
 from torch import Tensor
 
 from rdvfi_core.errors import Interrupted
@@ -13,18 +13,9 @@ from rdvfi_core.scan import Scan, scan
 HEIGHT, WIDTH = 96, 160
 
 
-def wall(seed: int, width: int = 4 * WIDTH) -> Tensor:  # (3, HEIGHT, width)
-    generator = torch.Generator().manual_seed(seed)
-    picture = torch.rand(3, 1, 1, generator=generator) * 0.4 + 0.3
-    for cell, strength in ((40, 0.2), (12, 0.15), (5, 0.12)):
-        coarse = torch.randn(1, 3, HEIGHT // cell + 2, width // cell + 2, generator=generator)
-        picture = picture + strength * F.interpolate(coarse, (HEIGHT, width), mode="bicubic", align_corners=True)[0]
-    return picture.clamp(0, 1)
-
-
 def shot(seed: int, frames: int = 8, speed: int = 2) -> list[Tensor]:
     """A pan by so many px a frame."""
-    whole = wall(seed)
+    whole = texture(seed, HEIGHT, 4 * WIDTH)
     return [whole[:, :, i * speed : i * speed + WIDTH] for i in range(frames)]
 
 
@@ -43,6 +34,14 @@ def test_cuts_are_found_where_shots_meet():
     assert cuts(noisy([frame.mean(0, keepdim=True) for frame in shot(0) + shot(1)])) == (7,)  # grey
     alpha = [torch.cat((frame, torch.ones(1, HEIGHT, WIDTH))) for frame in shot(0) + shot(1)]
     assert cuts(alpha) == (7,)
+
+
+def test_a_jump_within_one_scene_is_a_cut_where_all_else_is_calm():
+    """Most of the background stays, someone else stands before it."""
+    frames = [texture(20, HEIGHT, WIDTH).clone() for _ in range(16)]
+    for i, frame in enumerate(frames):
+        frame[:, 16:, 30:110] = texture(21 + i // 8, HEIGHT, WIDTH)[:, 16:, 30:110]
+    assert cuts(noisy(frames)) == (7,)
 
 
 def test_a_fast_pan_is_no_cut():
@@ -74,9 +73,9 @@ def test_fades_are_no_cuts():
 
 def test_unrelated_pictures_and_two_frames_have_no_cuts():
     """They are meant to be joined: nothing stands out."""
-    assert cuts([wall(seed, WIDTH) for seed in range(6)]) == ()
-    assert cuts([wall(0, WIDTH), wall(1, WIDTH)]) == ()
-    assert cuts([wall(0, WIDTH)]) == () and cuts([]) == ()
+    assert cuts([texture(seed, HEIGHT, WIDTH) for seed in range(6)]) == ()
+    assert cuts([texture(0, HEIGHT, WIDTH), texture(1, HEIGHT, WIDTH)]) == ()
+    assert cuts([texture(0, HEIGHT, WIDTH)]) == () and cuts([]) == ()
 
 
 def test_the_threshold_moves_the_line_and_none_asks_for_nothing():
@@ -112,7 +111,7 @@ def test_a_small_motion_is_no_repeat():
     """A mouth that moves in a picture that stands still, every frame."""
     frames = []
     for i in range(12):
-        frame = wall(14, WIDTH).clone()
+        frame = texture(14, HEIGHT, WIDTH).clone()
         frame[:, 40:60, 40 + i : 60 + i] = 0.9
         frames.append(frame)
     assert scan(iter(noisy(frames, 0.008)), duplicates="pass over").duplicates == ()
