@@ -19,15 +19,12 @@ from torch import Tensor
 
 from ..timeline import Source, exact_fps
 from .colour import Colour, small_tensor, to_tensor
+from .decoding import Damage, decoded, decoder_of
 from .threads import ahead
 
 AHEAD = 2  # decoded frames that wait for the work
 KEPT = 3  # frames that were asked for last: both of a pair, and the one before
 NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
-LIVE_ALPHA = {
-    "vp8": "libvpx",
-    "vp9": "libvpx-vp9",
-}  # decoders that look at the alpha layer of a WebM; the others do not
 SMALL_SIDE = 160  # of the survey's frames, the longer one
 
 
@@ -99,7 +96,7 @@ class VideoFile:
         found."""
         first: list[av.VideoFrame] = []
         ticks: list[int] = []
-        seen = _Damage()
+        seen = Damage()
 
         def small() -> Iterator[Tensor]:
             for tick, frame in ahead(self._decode(seen), AHEAD):
@@ -127,7 +124,7 @@ class VideoFile:
         """At full size; those that are not wanted are decoded only where others depend on them."""
         return FileFrames(self, survey, wanted)
 
-    def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: _Damage) -> Survey:
+    def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage) -> Survey:
         with self.open() as container:
             stream = container.streams.video[0]
             rate = stream.guessed_rate or stream.average_rate
@@ -172,7 +169,7 @@ class VideoFile:
             return [f"{self.name} should last {float(promised):.2f} s, but its video ends after {float(found):.2f} s."]
         return []
 
-    def _decode(self, seen: _Damage, start: int | None = None) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _decode(self, seen: Damage, start: int | None = None) -> Iterator[tuple[int, av.VideoFrame]]:
         """(tick, frame) with rising ticks. start: a tick, at or before which decoding begins where the file can seek.
         Pieces that cannot be decoded are counted and left out."""
         with self.open() as container:
@@ -180,7 +177,7 @@ class VideoFile:
                 raise ValueError(f"{self.name} has no video stream; give a video file.")
             stream = container.streams.video[0]
             seen.time_base, seen.promised = stream.time_base, stream.frames
-            decode = _decoder(stream)
+            decode = decoder_of(stream)
             low = self.start / stream.time_base
             if start is None and self.start > 0:
                 start = int(low)
@@ -188,7 +185,7 @@ class VideoFile:
                 container.seek(start, stream=stream)
             high = None if self.duration is None else (self.start + self.duration) / stream.time_base
             last = None
-            for frame in _decoded(container, stream, decode, seen):
+            for frame in decoded(container, stream, decode, seen):
                 tick = frame.pts if frame.pts is not None else frame.dts
                 if tick is None:  # a bare stream, without times
                     seen.counted, seen.time_base = True, 1 / Fraction(stream.guessed_rate or 25)
@@ -259,7 +256,7 @@ class FileFrames(Sequence[Tensor]):
     def _converted(self, index: int, seek: bool) -> Iterator[tuple[int, Tensor | None]]:
         """(number, frame) from at most `index` on; None for a frame that is not wanted."""
         survey = self._survey
-        for tick, frame in self._video._decode(_Damage(), survey.ticks[index] if seek else None):
+        for tick, frame in self._video._decode(Damage(), survey.ticks[index] if seek else None):
             number = bisect_left(survey.ticks, tick)
             if number == len(survey.ticks) or survey.ticks[number] != tick:
                 continue
@@ -272,60 +269,6 @@ class FileFrames(Sequence[Tensor]):
     def _size(self) -> tuple[int, int]:  # as stored
         survey = self._survey
         return (survey.width, survey.height) if survey.rotation % 180 else (survey.height, survey.width)
-
-
-@dataclass
-class _Damage:
-    """What went wrong on the way through a file."""
-
-    time_base: Fraction = Fraction(1)
-    length: int = 0  # ticks, of the last frame
-    promised: int = 0  # frames, by the header
-    undecodable: int = 0
-    corrupt: int = 0
-    backward: int = 0
-    cut_short: bool = False
-    counted: bool = False  # frames have no times of their own
-
-    def notes(self, name: str) -> list[str]:
-        found = []
-        if self.undecodable:
-            found.append(f"{name}: {self.undecodable} damaged pieces were left out.")
-        if self.corrupt:
-            found.append(f"{name}: {self.corrupt} frames are damaged and used as they are.")
-        if self.backward:
-            found.append(f"{name}: {self.backward} frames that go back in time were left out.")
-        if self.cut_short:
-            found.append(f"{name} breaks off; what comes before is used.")
-        return found
-
-
-def _decoder(stream) -> Callable:
-    name = LIVE_ALPHA.get(stream.codec_context.name)
-    if name and stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) == "1":
-        return av.CodecContext.create(name, "r").decode
-    stream.thread_type = "AUTO"
-    return stream.codec_context.decode
-
-
-def _decoded(container, stream, decode: Callable, seen: _Damage) -> Iterator[av.VideoFrame]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except (av.FFmpegError, OSError):
-            seen.cut_short = True
-            packet = None  # what the decoder still holds
-        try:
-            yield from decode(packet if packet is None or packet.size else None)
-        except av.EOFError:
-            return
-        except av.FFmpegError:
-            seen.undecodable += 1
-        if packet is None:
-            return
 
 
 def _step(ticks: list[int], length: int, fps: Fraction | None, time_base: Fraction) -> int:
