@@ -12,6 +12,7 @@ from .sample import RDVFISampleClip
 from .timeline import RDVFITimeline
 from .tracks import RDVFITracks
 from .trajectory import RDVFIFitTrajectory, RDVFILoadTrajectory, RDVFISaveTrajectory
+from .video import RDVFIInterpolateVideo
 
 
 class RDVFIExtension(ComfyExtension):
@@ -22,6 +23,7 @@ class RDVFIExtension(ComfyExtension):
         return [
             RDVFILoadModel,
             RDVFIInterpolate,
+            RDVFIInterpolateVideo,
             RDVFITimeline,
             RDVFIKeyframes,
             RDVFIKeyframesFromFrames,

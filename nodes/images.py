@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import comfy.model_management as mm
@@ -12,8 +13,8 @@ from ..rdvfi_core.inputs import check_pair
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """IMAGE batch with 1, 3 or 4 channels, checked once; frames are taken out one by one."""
+class Pictures(Sequence[Tensor]):
+    """IMAGE batch with 1, 3 or 4 channels, checked once; frames (C, H, W) are taken out one by one."""
 
     images: Tensor  # (B, H, W, C)
 
@@ -33,6 +34,9 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:  # (C, H, W)
+        return self.images[index].movedim(-1, 0)
 
     def rgb(self, index: int) -> Tensor:  # (1, 3, H, W)
         planes = self.images[index : index + 1].movedim(-1, 1)
@@ -70,13 +74,6 @@ class Pair:
             )
         planes = (start.alpha(0), end.alpha(0)) if start.channels == 4 else None
         return cls(*check_pair(start.rgb(0), end.rgb(0), ("start_image", "end_image")), planes, start)
-
-    @classmethod
-    def neighbours(cls, pictures: Pictures, i: int) -> Pair:
-        """Frames i and i + 1."""
-        names = (f"Frame {i} of images", f"frame {i + 1} of images")
-        planes = (pictures.alpha(i), pictures.alpha(i + 1)) if pictures.channels == 4 else None
-        return cls(*check_pair(pictures.rgb(i), pictures.rgb(i + 1), names), planes, pictures)
 
 
 def empty_frames(count: int, like: Pictures) -> Tensor:  # (count, H, W, C) where and as ComfyUI keeps its images

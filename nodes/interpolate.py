@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rdvfi_core.timeline import Plan, Timeline, exact_fps
-from .images import Pair, Pictures, empty_frames
-from .networks import interrupted, loaded
+from ..rdvfi_core.retime import render
+from ..rdvfi_core.scan import CUT_THRESHOLD, DUPLICATES, scan
+from ..rdvfi_core.timeline import Plan, Source, Timeline, exact_fps
+from .images import Pictures, empty_frames
+from .networks import Loaded, interrupted
 from .progress import Progress
-from .types import CATEGORY, Model, TimelineType
+from .types import CATEGORY, Model, TimelineType, TimelineValue
 
 
 class RDVFIInterpolate(io.ComfyNode):
@@ -60,6 +62,34 @@ class RDVFIInterpolate(io.ComfyNode):
                     advanced=True,
                     tooltip="Noise of generated keyframes.",
                 ),
+                io.Combo.Input(
+                    "cuts",
+                    options=["detect", "ignore"],
+                    default="detect",
+                    optional=True,
+                    advanced=True,
+                    tooltip="detect: nothing is interpolated from one shot to the next; what happens there is up to "
+                    "RDVFI Timeline. ignore: all frames continue each other.",
+                ),
+                io.Float.Input(
+                    "cut_threshold",
+                    default=CUT_THRESHOLD,
+                    optional=True,
+                    min=0.05,
+                    max=1.0,
+                    step=0.05,
+                    advanced=True,
+                    tooltip="Part of the picture that must be new for a cut. Lower finds more cuts.",
+                ),
+                io.Combo.Input(
+                    "duplicates",
+                    options=list(DUPLICATES),
+                    default="auto",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Frames that repeat the one before. pass over: motion leads across them, so that an "
+                    "animation on twos becomes smooth. keep: they stay. auto: passed over where there are many.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The output frames."),
@@ -71,32 +101,25 @@ class RDVFIInterpolate(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model, images, multiplier, source_fps, keyframes, seed, timeline: Timeline | None = None
-    ) -> io.NodeOutput:
+        cls, model, images, multiplier, source_fps, keyframes, seed, cuts="detect", cut_threshold=CUT_THRESHOLD,
+        duplicates="auto", timeline: TimelineValue | None = None,
+    ) -> io.NodeOutput:  # fmt: skip
         pictures = Pictures.of(images, "images")
-        plan = (timeline or Timeline.multiplied(multiplier, exact_fps(source_fps))).plan(len(pictures))
+        wish = timeline or TimelineValue(Timeline.multiplied(multiplier), exact_fps(source_fps))
+        wish.timeline.frame_count(Source.constant(len(pictures), wish.source_fps))  # refused before any work
+        threshold = cut_threshold if cuts == "detect" else None
+        found = scan(pictures, threshold, duplicates, should_stop=interrupted)
+        source = Source.constant(len(pictures), wish.source_fps, found.cuts, found.duplicates)
+        plan = wish.timeline.plan(source)
         frames = render_plan(model, pictures, plan, keyframes, seed)
         return io.NodeOutput(frames, float(plan.fps), len(plan), plan.describe())
 
 
 def render_plan(model, pictures: Pictures, plan: Plan, keyframes: str, seed: int):
     """(len(plan), H, W, C). One pair is held at a time; nothing but the output grows with the number of frames."""
-    out, bar, done = empty_frames(len(plan), pictures), Progress(len(plan)), 0
-    for i, taus in plan.pairs():
-        pair = Pair.neighbours(pictures, i)
-        if all(tau.denominator == 1 for tau in taus):
-            for tau in taus:
-                interrupted()
-                out[done] = pictures.images[i + int(tau)]
-                done += 1
-                bar.step()
-            continue
-        trajectory = loaded(model).fit(pair.start, pair.end, seed, keyframes, should_stop=interrupted)
-        interpolator = loaded(model, *pictures.size)
-        for frame in interpolator.stream(
-            pair.start, pair.end, trajectory, taus, should_stop=interrupted, planes=pair.planes
-        ):
-            out[done] = pictures.restore(frame)
-            done += 1
-            bar.step(frame)
+    out, bar = empty_frames(len(plan), pictures), Progress(len(plan))
+    frames = render(Loaded(model, pictures.size), plan, pictures, seed, keyframes, should_stop=interrupted)
+    for i, frame in enumerate(frames):
+        out[i] = frame.movedim(0, -1)
+        bar.step(frame if len(frame) >= 3 else frame.expand(3, -1, -1))
     return out

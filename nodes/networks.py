@@ -92,6 +92,19 @@ def loaded(model, height: int = 0, width: int = 0, keyframes: int = KEYFRAMES) -
     return model.model.interpolator(model.load_device)
 
 
+class Loaded:
+    """For `retime.render`: the model is asked for again before each phase of each pair."""
+
+    def __init__(self, model, size: tuple[int, int]):  # (H, W)
+        self._model, self._size = model, size
+
+    def fit(self, *images, **more):
+        return loaded(self._model).fit(*images, **more)
+
+    def stream(self, *images, **more):
+        return loaded(self._model, *self._size).stream(*images, **more)
+
+
 def interrupted() -> bool:
     """Raises ComfyUI's own exception when the user has stopped the queue."""
     mm.throw_exception_if_processing_interrupted()

@@ -26,6 +26,15 @@ class RDVFISampleClip(io.ComfyNode):
                 io.Int.Input("frames", default=2, min=2, max=240, tooltip="Frames of the clip, both ends included."),
                 io.Int.Input("width", default=640, min=64, max=4096, step=2, tooltip="Width in pixels."),
                 io.Int.Input("height", default=360, min=64, max=4096, step=2, tooltip="Height in pixels."),
+                io.Int.Input(
+                    "hold",
+                    default=1,
+                    min=1,
+                    max=4,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Frames that each picture stays for: 2 is an animation on twos.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="All frames."),
@@ -35,10 +44,11 @@ class RDVFISampleClip(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, frames: int, width: int, height: int) -> io.NodeOutput:
+    def execute(cls, frames: int, width: int, height: int, hold: int = 1) -> io.NodeOutput:
         scene, images = sample_scene(height, width), []
-        for tau in spanning_times(frames):
+        times = spanning_times(frames)
+        for i in range(frames):
             interrupted()
-            images.append(scene.render(tau).image)
+            images.append(images[-1] if i % hold else scene.render(times[i]).image)
         clip = as_image(torch.cat(images))
         return io.NodeOutput(clip, clip[:1], clip[-1:])

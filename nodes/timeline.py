@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from comfy_api.latest import io
 
-from ..rdvfi_core.timeline import Timeline, exact_fps, parse_times
-from .types import CATEGORY, TimelineType
+from ..rdvfi_core.timeline import (
+    AT_CUTS,
+    BLUR_SAMPLES,
+    MOST_SAMPLES,
+    Source,
+    SpeedCurve,
+    Timeline,
+    exact,
+    exact_fps,
+    parse_times,
+)
+from .types import CATEGORY, TimelineType, TimelineValue
 
 
 class RDVFITimeline(io.ComfyNode):
@@ -15,9 +27,12 @@ class RDVFITimeline(io.ComfyNode):
             node_id="RDVFITimeline",
             display_name="RDVFI Timeline",
             category=CATEGORY,
-            description="Which times RDVFI Interpolate renders: a multiple of the frame rate, slow motion, another "
-            "frame rate, or single times. Times are exact fractions, so nothing drifts in long clips.",
-            search_aliases=["retime", "fps", "frame rate", "slow motion", "speed", "resample", "vfi"],
+            description="Which times are rendered: a multiple of the frame rate, slow motion, another frame rate, "
+            "single times, or a speed that changes. Times are exact fractions, so nothing drifts in long clips.",
+            search_aliases=[
+                "retime", "fps", "frame rate", "slow motion", "speed", "ramp", "curve", "loop", "motion blur",
+                "resample", "vfi",
+            ],
             inputs=[
                 io.DynamicCombo.Input(
                     "mode",
@@ -60,9 +75,29 @@ class RDVFITimeline(io.ComfyNode):
                                 )
                             ],
                         ),
+                        io.DynamicCombo.Option(
+                            "speed curve",
+                            [
+                                io.Curve.Input(
+                                    "curve", default=[(0.0, 1.0), (0.5, 0.25), (1.0, 1.0)],
+                                    tooltip="Speed in the course of the output, from its beginning on the left to its "
+                                    "end on the right. The top is fastest_speed, the bottom stands still. Only Nodes "
+                                    "2.0 shows it; elsewhere, write speeds.",
+                                ),
+                                io.Float.Input(
+                                    "fastest_speed", default=1.0, min=0.01, max=100.0, step=0.05,
+                                    tooltip="Speed at the top of the curve: 1 is the clip's own, 4 four times as fast.",
+                                ),
+                                io.String.Input(
+                                    "speeds", default="", optional=True,
+                                    tooltip="Place and speed, instead of the drawn curve where anything is written "
+                                    "here: 0: 1, 0.5: 1/4, 1: 1 goes down to a quarter of the speed and up again.",
+                                ),
+                            ],
+                        ),
                     ],
                     tooltip="multiplier: smoother, same speed. slow motion: slower, same rate. target fps: another "
-                    "rate, same speed. times: single frames.",
+                    "rate, same speed. times: single frames. speed curve: speed that changes, same rate.",
                 ),
                 io.Float.Input(
                     "source_fps",
@@ -70,7 +105,7 @@ class RDVFITimeline(io.ComfyNode):
                     min=0.01,
                     max=1000.0,
                     step=0.001,
-                    tooltip="Frames per second of the input clip.",
+                    tooltip="Frames per second of the input clip. RDVFI Interpolate Video asks the video instead.",
                 ),
                 io.Int.Input(
                     "frames",
@@ -81,26 +116,94 @@ class RDVFITimeline(io.ComfyNode):
                     tooltip="Number of frames of the clip, to see the whole plan as text before anything is computed. "
                     "0: not known yet.",
                 ),
+                io.Boolean.Input(
+                    "loop",
+                    default=False,
+                    optional=True,
+                    tooltip="The last frame moves on to the first, so that the clip repeats without a jump.",
+                ),
+                io.Float.Input(
+                    "shutter_angle",
+                    default=0.0,
+                    optional=True,
+                    min=0.0,
+                    max=360.0,
+                    step=15.0,
+                    tooltip="Motion blur: 180 is a film camera's, 360 exposes for the whole of an output frame, 0 is "
+                    "none. Each frame is then the mean of blur_samples frames, and takes as many times longer.",
+                ),
+                io.Int.Input(
+                    "blur_samples",
+                    default=BLUR_SAMPLES,
+                    optional=True,
+                    min=2,
+                    max=MOST_SAMPLES,
+                    advanced=True,
+                    tooltip="Frames that a blurred frame is the mean of. More where fast motion shows as steps.",
+                ),
+                io.Combo.Input(
+                    "at_cuts",
+                    options=list(AT_CUTS),
+                    default="hold",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Between two shots. hold: the last frame of the first one stays. blend: fades over. gap: "
+                    "no output frames.",
+                ),
+                io.Boolean.Input(
+                    "resample_all",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="No output frame is one of the clip's own: all are made the same way, so that sharpness "
+                    "and grain do not pulse.",
+                ),
             ],
             outputs=[
-                TimelineType.Output(display_name="timeline", tooltip="For RDVFI Interpolate."),
+                TimelineType.Output(display_name="timeline", tooltip="For RDVFI Interpolate, of images or video."),
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the output."),
                 io.String.Output(display_name="plan", tooltip="The plan as text, where the number of frames is given."),
             ],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, mode: dict, source_fps: float, frames: int) -> io.NodeOutput:
-        timeline = make_timeline(mode, source_fps)
-        fps = float(timeline.fps)
-        text = timeline.plan(frames).describe() if frames else f"Output at {fps:.6g} fps."
-        return io.NodeOutput(timeline, fps, text)
+    def execute(
+        cls, mode: dict, source_fps: float, frames: int, loop=False, shutter_angle=0.0, blur_samples=BLUR_SAMPLES,
+        at_cuts="hold", resample_all=False,
+    ) -> io.NodeOutput:  # fmt: skip
+        options = {
+            "loop": loop,
+            "shutter": exact(shutter_angle),
+            "blur_samples": blur_samples,
+            "at_cuts": at_cuts,
+            "resample_all": resample_all,
+        }
+        value = TimelineValue(make_timeline(mode, options), exact_fps(source_fps))
+        source = Source.constant(frames, value.source_fps)
+        fps = float(value.timeline.output_fps(source))
+        text = value.timeline.plan(source).describe() if frames else f"Output at {fps:.6g} fps."
+        return io.NodeOutput(value, fps, text)
 
 
-def make_timeline(mode: dict, source_fps: float) -> Timeline:
-    source, kind = exact_fps(source_fps), mode["mode"]
+def make_timeline(mode: dict, options: dict) -> Timeline:
+    kind = mode["mode"]
     if kind == "target fps":
-        return Timeline.resampled(source, exact_fps(mode["fps"]))
+        return Timeline.resampled(exact_fps(mode["fps"]), **options)
     if kind == "times":
-        return Timeline.at(parse_times(mode["positions"]), source)
-    return Timeline.multiplied(mode["factor"], source, slow_motion=kind == "slow motion")
+        return Timeline.at(parse_times(mode["positions"]), **options)
+    if kind == "speed curve":
+        written = mode.get("speeds") or ""  # None where a saved graph does not have it
+        drawn = mode["curve"], exact(mode["fastest_speed"])
+        return Timeline.curved(SpeedCurve.parse(written) if written.strip() else speed_curve(*drawn), **options)
+    if kind == "slow motion":
+        return Timeline.slowed(mode["factor"], **options)
+    return Timeline.multiplied(mode["factor"], **options)
+
+
+def speed_curve(drawn: dict | list, fastest: Fraction) -> SpeedCurve:
+    """From the value of core's curve widget, whose y goes from 0 to 1. What the mouse drew is rounded to 1 / 10000, so
+    that times stay readable."""
+    points, interpolation = drawn, "monotone_cubic"
+    if isinstance(drawn, dict):
+        points, interpolation = drawn["points"], drawn.get("interpolation", interpolation)
+    return SpeedCurve.of([(round(exact(x), 4), round(exact(y), 4) * fastest) for x, y in points], interpolation)

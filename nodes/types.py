@@ -5,11 +5,13 @@ travel as named tuples of tensors."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..rdvfi_core.timeline import Timeline
 from ..rdvfi_core.trajectory import FLOW_MAPS, MAPS, FlowPair, Trajectory
 
 CATEGORY = "video/RDVFI"
@@ -18,7 +20,14 @@ Model = io.Custom("RDVFI_MODEL")  # a ModelPatcher around `networks.Networks`
 InterpolationModel = io.Custom("INTERP_MODEL")  # core's own frame interpolation socket; the same object fits it
 TrajectoryType = io.Custom("RDVFI_TRAJECTORY")  # TrajectoryValue
 FlowType = io.Custom("RDVFI_FLOW")  # list of FlowValue, one per time
-TimelineType = io.Custom("RDVFI_TIMELINE")  # rdvfi_core.timeline.Timeline
+TimelineType = io.Custom("RDVFI_TIMELINE")  # TimelineValue
+
+
+class TimelineValue(NamedTuple):
+    """What is wished for, and the rate of an IMAGE batch, which knows none; a VIDEO has its own."""
+
+    timeline: Timeline
+    source_fps: Fraction
 
 
 class TrajectoryValue(NamedTuple):

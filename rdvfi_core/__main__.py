@@ -12,6 +12,8 @@ from .errors import Interrupted
 
 COMMANDS = {  # name: (module with add_arguments(parser) and run(args), line for --help)
     "interpolate": (".commands.interpolate", "render frames between two images"),
+    "video": (".commands.video", "retime a video file: smoother, slower, another rate, a speed curve"),
+    "batch": (".commands.batch", "retime many video files on several GPUs or machines"),
     "demo": (".commands.demo", "render a sample pair and interpolate it"),
     "evaluate": (".commands.evaluate", "measure how close interpolated frames come to true ones"),
     "ablate": (".commands.ablate", "measure what each part of the method contributes"),

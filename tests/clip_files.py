@@ -1,4 +1,4 @@
-"""Clips on disk, for tests that read them."""
+"""Clips on disk, for tests that read them, and what to draw on them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 
 def write_video(path: Path, frames: np.ndarray) -> None:
@@ -17,3 +20,13 @@ def write_video(path: Path, frames: np.ndarray) -> None:
         for pixels in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
+
+
+def texture(seed: int, height: int, width: int) -> Tensor:  # (3, height, width) in [0, 1]
+    """Coloured noise over three octaves: different for each seed."""
+    generator = torch.Generator().manual_seed(seed)
+    picture = torch.rand(3, 1, 1, generator=generator) * 0.4 + 0.3
+    for cell, strength in ((40, 0.2), (12, 0.15), (5, 0.12)):
+        coarse = torch.randn(1, 3, height // cell + 2, width // cell + 2, generator=generator)
+        picture = picture + strength * F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True)[0]
+    return picture.clamp(0, 1)

@@ -19,10 +19,11 @@ import torch
 from ..conventions import KEYFRAMES, SMALLEST_SIDE, uniform_times
 from ..sample import sample_scene
 from ..warp import resize
-from . import add_model_arguments, checked_device, load_interpolator
+from . import add_model_arguments, benchmark_video, checked_device, load_interpolator
 from .interpolate import count_argument
 
 SIZES = "448x256,1024x576,1920x1080,3840x2160"
+VIDEO_SIZES = {"memory": "1920x1080", "overhead": "1024x576"}
 REPEATS = 3
 MIB = 2**20
 
@@ -45,15 +46,36 @@ def add_arguments(parser: ArgumentParser) -> None:
         "Peak memory is the device's on CUDA and the whole process's otherwise; every size has a process of its own."
     )
     parser.add_argument("--frames", type=count_argument, default=24, metavar="N", help="frames per pair (default: 24)")
-    parser.add_argument("--sizes", type=sizes_argument, default=SIZES, metavar="LIST", help="default: %(default)s")
+    parser.add_argument("--sizes", type=sizes_argument, metavar="LIST", help=f"default: {SIZES}")
+    parser.add_argument(
+        "--video",
+        choices=("memory", "overhead"),
+        help="files instead: the peak memory of long and short ones (default size 1920x1080), or what decoding and "
+        "encoding take beside the method (1024x576)",
+    )
+    parser.add_argument(
+        "--seconds", type=seconds_argument, default="10,60", metavar="LIST", help="of --video memory (default: 10,60)"
+    )
+    parser.add_argument(
+        "--rendered", action="store_true", help="--video memory with the method; without, cross-fades stand for it"
+    )
+    parser.add_argument("--repeats", type=count_argument, default=REPEATS, help="of --video overhead (default: 3)")
     add_model_arguments(parser)
 
 
 def run(args: Namespace) -> None:
     checked_device(args.device)
+    if args.video:
+        print(f"{machine(args.device)}\n")
+        sizes = args.sizes or sizes_argument(VIDEO_SIZES[args.video])
+        memory, overhead = benchmark_video.memory, benchmark_video.overhead
+        lines = memory(args, sizes, in_fresh_process, peak_mib) if args.video == "memory" else overhead(args, sizes)
+        for line in lines:
+            print(line, flush=True)
+        return
     counts = sorted({max(1, args.frames // 4), args.frames})
     measurements = []
-    for width, height in args.sizes:
+    for width, height in args.sizes or sizes_argument(SIZES):
         print(f"{width}x{height} ...", file=sys.stderr)
         measurements.append(in_fresh_process(measure, args, width, height, counts))
     print(to_markdown(measurements, counts, machine(args.device)), end="")
@@ -155,3 +177,10 @@ def sizes_argument(text: str) -> list[tuple[int, int]]:
             raise ArgumentTypeError(f"{part!r} is not a size; write WIDTHxHEIGHT, each at least {SMALLEST_SIDE}.")
         sizes.append((int(width), int(height)))
     return sizes
+
+
+def seconds_argument(text: str) -> list[int]:
+    """ "10,600" """
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in text.split(",")):
+        raise ArgumentTypeError(f"{text!r} is no list of seconds; write whole numbers such as 10,600.")
+    return [int(part) for part in text.split(",")]

@@ -7,8 +7,9 @@ from fractions import Fraction
 
 from ..evaluation.sheet import cell, draw_sheet
 from ..flow_viz import flow_to_rgb
-from ..media import check_output, to_bytes
 from ..sample import sample_scene
+from ..video.colour import to_integers
+from ..video.formats import check_output
 from ..warp import resize
 from . import add_model_arguments, load_interpolator
 from .interpolate import between, interpolate_to_file
@@ -44,7 +45,9 @@ def run(args: Namespace) -> None:
         "the rendered pair, and its motion from I0 to I1": {"I0": image0[0], "I1": image1[0], "motion": flow[0]},
         "frames between": {f"tau = {time}": frame for time, frame in zip(SHOWN, frames, strict=True)},
     }
-    cells = {title: [cell(to_bytes(image), caption) for caption, image in row.items()] for title, row in rows.items()}
+    cells = {
+        title: [cell(to_integers(image), caption) for caption, image in row.items()] for title, row in rows.items()
+    }
     sheet = final.with_name(f"{final.stem}_sheet.png")
     draw_sheet(cells).save(sheet)
     print(f"{sheet}: the pair, its motion, and frames between")

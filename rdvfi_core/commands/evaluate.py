@@ -1,6 +1,6 @@
 """`evaluate FOLDER --protocol P`: how close interpolated frames come to the true ones, of clips (gap7, gap24, davis7,
 fcvg) or of rendered scenes (scenes); how close phi1 comes to exact flow (motion); how well the latents rebuild
-photographs (reconstruction)."""
+photographs (reconstruction); whether cuts are found (cuts)."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--protocol",
         choices=(*PROTOCOLS, *OTHERS),
         required=True,
-        help="of clips: gap7, frames i and i+8 give the seven between, and gap24, frames i and i+24 give i+4, +8, +12, "
-        "+16, +20, both in a few windows a clip; davis7, every 8th frame gives the seven between, and fcvg, the ends "
-        "of 25 frames give the 23 between, both of whole clips. With a FOLDER of photographs, of which those kept from "
-        "training are used: scenes, frames of rendered scenes whose sprites move along paths of known kind and length; "
+        help="of clips: gap7, frames i and i+8 give the seven between, and gap24, frames i and i+24 give i+4, +8, "
+        "+12, +16, +20, both in a few windows a clip; davis7, every 8th frame gives the seven between, and fcvg, "
+        "the ends of 25 frames give the 23 between, both of whole clips; cuts, clips are joined at random, with "
+        "flashes, fades and fast pans inside them. With a FOLDER of photographs, of which those kept from training "
+        "are used: scenes, frames of rendered scenes whose sprites move along paths of known kind and length; "
         "motion, phi1 against the exact flow of rendered scenes; reconstruction, photographs through the latents",
     )
     add(
@@ -51,7 +52,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"of {', '.join(METHODS)}; the first one ranks the clips (default: {','.join(DEFAULT_METHODS)}, and those "
         "of --comfyui)",
     )
-    add("--limit", type=count_argument, metavar="N", help="the first N clips, scenes or photographs only")
+    add("--limit", type=count_argument, metavar="N", help="the first N clips, scenes or photographs only, or N joins")
+    add("--seed", type=int, default=0, metavar="S", help="of the protocol cuts: which clips are joined (default: 0)")
     add("-o", "--output", metavar="REPORT", type=Path,
         help="write REPORT.json, REPORT.md, and for clips REPORT_sheet.png: the worst and best")  # fmt: skip
     add("--sheets", metavar="DIR", type=Path, help="write a picture per clip: inputs, truth, methods, errors, motion")
@@ -116,7 +118,15 @@ def _run_reconstruction(args: Namespace) -> None:
     finish(args.output, found.to_json(), found.to_markdown())
 
 
-OTHERS = {"scenes": _run_scenes, "motion": _run_motion, "reconstruction": _run_reconstruction}
+def _run_cuts(args: Namespace) -> None:
+    from ..evaluation.cuts import cut_scores
+
+    with progress_bar("joins") as progress:
+        scores = cut_scores(Path(args.folder), args.seed, args.limit, progress)
+    finish(args.output, scores.to_json(), scores.to_markdown())
+
+
+OTHERS = {"scenes": _run_scenes, "motion": _run_motion, "reconstruction": _run_reconstruction, "cuts": _run_cuts}
 
 
 def methods_argument(text: str) -> list[str]:

@@ -9,7 +9,9 @@ from fractions import Fraction
 from torch import Tensor
 
 from ..inputs import check_pair, check_times
-from ..media import check_output, open_writer, read_image
+from ..media import read_image
+from ..video.formats import check_output
+from ..video.writer import open_writer
 from . import add_model_arguments, fps_argument, load_interpolator, progress_bar
 
 NEW_FRAMES = 7

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..media import to_bytes
+from ..video.colour import to_integers
 from ..warp import backward_warp
 
 # Of the filter's modes the strongest on real clips (0.2 to 0.5 dB over its default, bilateral search with plain OBMC).
@@ -58,7 +58,7 @@ def dis_flow(image0: Tensor, image1: Tensor) -> Tensor:
             "pip install -e .[evaluate]"
         ) from error
     estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey0, grey1 = (cv2.cvtColor(to_bytes(image), cv2.COLOR_RGB2GRAY) for image in (image0, image1))
+    grey0, grey1 = (cv2.cvtColor(to_integers(image), cv2.COLOR_RGB2GRAY) for image in (image0, image1))
     return torch.from_numpy(estimator.calc(grey0, grey1, None)).permute(2, 0, 1)[None]
 
 
@@ -67,7 +67,7 @@ def minterpolate(image0: Tensor, image1: Tensor, times: Sequence[float]) -> Tens
     and one after the pair, so each input is given twice and the frames between seconds 1 and 2 are taken."""
     wanted = [1 + Fraction(tau).limit_denominator(1000) for tau in times]
     rate = math.lcm(*(time.denominator for time in wanted))
-    found = dict(_minterpolated([to_bytes(image) for image in (image0, image0, image1, image1)], rate))
+    found = dict(_minterpolated([to_integers(image) for image in (image0, image0, image1, image1)], rate))
     return torch.stack([torch.from_numpy(found[time]).permute(2, 0, 1) / 255 for time in wanted])
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..media import to_bytes
+from ..video.colour import to_integers
 from .comfyui_worker import receive, send
 
 NODES = Path("comfy_extras", "nodes_frame_interpolation.py")
@@ -47,7 +47,7 @@ class CoreInterpolation:
         return self
 
     def __call__(self, image0: Tensor, image1: Tensor, times: Sequence[float]) -> Tensor:  # (T, 3, H, W)
-        pair = np.stack([to_bytes(image) for image in (image0, image1)])
+        pair = np.stack([to_integers(image) for image in (image0, image1)])
         send(self._process.stdin, {"times": list(times)}, pair)
         return torch.from_numpy(self._answer().copy()).permute(0, 3, 1, 2)
 

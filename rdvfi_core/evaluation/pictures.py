@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..flow_viz import flow_to_rgb
-from ..media import to_bytes
+from ..video.colour import to_integers
 from .protocols import Protocol
 from .sheet import Cell, cell, draw_sheet
 
@@ -62,16 +62,16 @@ class ClipSheets:
 
     def _rows(self, clip: str, shown: Shown) -> dict[str, list[Cell]]:
         gap, offset = shown.protocol.gap, shown.protocol.offsets[shown.protocol.middle]
-        truth = to_bytes(shown.truth)
+        truth = to_integers(shown.truth)
 
         def picture(pixels: np.ndarray, caption: str) -> Cell:
             return cell(pixels, caption, WIDE)
 
         rows = {
             f"{clip}, frames {shown.start} and {shown.start + gap} given": [
-                picture(to_bytes(shown.image0), "I0"),
+                picture(to_integers(shown.image0), "I0"),
                 picture(truth, f"truth: frame {shown.start + offset}, tau = {offset}/{gap}"),
-                picture(to_bytes(shown.image1), "I1"),
+                picture(to_integers(shown.image1), "I1"),
             ],
             f"interpolated at tau = {offset}/{gap}": [
                 picture(made, f"{name}: {shown.score(name):.2f} dB, SSIM {shown.score(name, 'ssim'):.4f}")
@@ -91,16 +91,16 @@ class ClipSheets:
     def _flow(self, name: str, method: FlowAt, shown: Shown, tau: float) -> Cell:
         flow = method(shown.image0, shown.image1, tau).float().cpu()
         longest = flow.square().sum(1).sqrt().max().item() * shown.image0.shape[-1] / flow.shape[-1]
-        return cell(to_bytes(flow_to_rgb(flow)[0]), f"{name}: longest {longest:.1f} px", WIDE)
+        return cell(to_integers(flow_to_rgb(flow)[0]), f"{name}: longest {longest:.1f} px", WIDE)
 
 
 def sheet_row(shown: Shown) -> list[Cell]:
     """I0, the true middle frame, every method's with its PSNR, I1."""
     return [
-        cell(to_bytes(shown.image0), "I0"),
-        cell(to_bytes(shown.truth), "truth"),
+        cell(to_integers(shown.image0), "I0"),
+        cell(to_integers(shown.truth), "truth"),
         *(cell(made, f"{name} {shown.score(name):.2f} dB") for name, made in shown.made.items()),
-        cell(to_bytes(shown.image1), "I1"),
+        cell(to_integers(shown.image1), "I1"),
     ]
 
 

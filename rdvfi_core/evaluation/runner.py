@@ -16,7 +16,7 @@ from torch import Tensor
 from ..clips import Clip, ClipError, list_clips
 from ..conventions import SMALLEST_SIDE
 from ..errors import Interrupted
-from ..media import to_bytes
+from ..video.colour import to_integers
 from .metrics import Metrics
 from .pictures import ClipSheets, Shown, sheet_row
 from .protocols import Protocol, windows
@@ -138,7 +138,7 @@ def _evaluate_window(
             where = f"frames {start} to {start + protocol.gap}"
             raise ClipError(f"{METHOD_FAILED}{name} failed on {where}: {error}") from error
         _collect(features, metrics, name, torch.cat((frames[:1], made, frames[-1:])), made)
-        middles[name] = to_bytes(made[protocol.middle])
+        middles[name] = to_integers(made[protocol.middle])
     return WindowResult(start, scores, seconds), middles
 
 

@@ -11,10 +11,13 @@ SHORT = {"width": 320, "height": 180, "frames": 5}  # of the sample clip in test
 
 # Frames and frames per second of the video that a template saves, from a sample clip no longer than that.
 VIDEOS = {
+    "animation-on-twos-made-smooth": (9, 48),
     "generated-clip-four-times-smoother": (17, 64),
     "point-tracks": (17, 16),
     "rdvfi-in-the-core-interpolation-node": (17, 24),
     "slow-motion-from-two-pictures": (25, 24),
+    "speed-ramp": (8, 24),
+    "video-at-60-frames-a-second": (13, 60),
 }
 
 # Title of a preview and its number of pictures.

@@ -13,6 +13,7 @@ from graphs import LOADER, fit, flow, from_frames, fuse, interpolate, keyframes,
 HEIGHT, WIDTH, SHIFT = 192, 256, 24  # of a pair that moves right by SHIFT
 SAMPLE = {"model": LOADER, "clip": sample()}
 START, END = ["clip", 1], ["clip", 2]
+HALF_SPEED = {"__type__": "CURVE", "__value__": {"points": [[0, 0.25], [1, 0.25]], "interpolation": "linear"}}
 
 
 def canvas(seed: int = 0) -> torch.Tensor:  # (HEIGHT, WIDTH + SHIFT, 3)
@@ -44,7 +45,7 @@ def pair(server) -> tuple[dict, list, list]:
 
 def test_every_node_is_registered_and_explains_itself(server):
     ours = {name: spec for name, spec in server.nodes().items() if name.startswith("RDVFI")}
-    assert len(ours) == 12
+    assert len(ours) == 13
     for name, spec in ours.items():
         assert spec["description"] and spec["category"] == "video/RDVFI" and spec["search_aliases"], name
         for kind in ("required", "optional"):
@@ -214,6 +215,11 @@ def test_a_trajectory_survives_its_file(server, pair):
         ({"mode": "slow motion", "mode.factor": 3.0}, 7, 24.0),
         ({"mode": "target fps", "mode.fps": 59.94}, 5, 60000 / 1001),
         ({"mode": "times", "mode.positions": "1/3, 2, 0.5"}, 3, 24.0),
+        ({"mode": "speed curve", "mode.curve": HALF_SPEED, "mode.fastest_speed": 2.0}, 5, 24.0),
+        ({"mode": "speed curve", "mode.curve": HALF_SPEED, "mode.fastest_speed": 1.0, "mode.speeds": "0:1/3"}, 7, 24.0),
+        ({"mode": "multiplier", "mode.factor": 2.0, "loop": True}, 6, 48.0),
+        ({"mode": "multiplier", "mode.factor": 2.0, "resample_all": True}, 4, 48.0),
+        ({"mode": "multiplier", "mode.factor": 2.0, "shutter_angle": 180.0, "blur_samples": 2}, 5, 48.0),
     ],
 )
 def test_timelines_say_what_is_rendered(server, mode, frames, fps):
@@ -230,6 +236,28 @@ def test_timelines_say_what_is_rendered(server, mode, frames, fps):
     assert said["plan"] == said["before"] and len(said["plan"].splitlines()) == frames + 1
     if mode["mode"] == "times":
         assert torch.equal(server.images(result, "show 0")[1], server.images(result, "show 1")[2])
+
+
+def test_cuts_are_not_interpolated_across_and_repeated_frames_are_passed_over(server):
+    pictures = [moved(by, canvas(seed)) for seed in (0, 9) for by in (0, 4, 8, 12)]
+    names = [server.upload(picture, f"shots{i}.png") for i, picture in enumerate(pictures)]
+    nodes, joined = {"model": LOADER} | {f"f{i}": load(name) for i, name in enumerate(names)}, ["f0", 0]
+    for i in range(1, len(names)):
+        nodes[f"b{i}"] = node("ImageBatch", image1=joined, image2=[f"f{i}", 0])
+        joined = [f"b{i}", 0]
+    nodes |= {"cut": interpolate(joined, 2), "all": interpolate(joined, 2, cuts="ignore")}
+    nodes |= {"clip": sample(6) | {"inputs": sample(6)["inputs"] | {"hold": 2}}, "twos": interpolate(["clip", 0], 1)}
+    nodes |= {f"plan {name}": node("PreviewAny", source=[name, 3]) for name in ("cut", "all", "twos")}
+    result = server.run(nodes | {f"show {name}": preview([name, 0]) for name in ("cut", "clip", "twos")})
+    plans = {name: result.outputs[f"plan {name}"]["text"][0].splitlines() for name in ("cut", "all", "twos")}
+    assert plans["cut"][1] == "Cuts after frames 3: the frame before is held."
+    assert "7: frame 3" in plans["cut"] and "7: frames 3 and 4 at 1/2" in plans["all"]
+    frames = server.images(result, "show cut")
+    assert torch.equal(frames[7], frames[6]) and not torch.equal(frames[7], frames[8])
+    assert plans["twos"][1] == "Frames that repeat the one before, passed over: 1, 3, 5."
+    drawn, smooth = server.images(result, "show clip"), server.images(result, "show twos")
+    assert torch.equal(drawn[1], drawn[0]) and torch.equal(smooth[0], drawn[0])
+    assert not torch.equal(smooth[1], smooth[0])
 
 
 @pytest.mark.parametrize("frames, multiplier", [(2, 4), (3, 2)])

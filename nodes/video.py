@@ -1,0 +1,238 @@
+"""RDVFI Interpolate Video: a video in, a video at other times out, through files, in memory that does not grow."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from uuid import uuid4
+
+import av
+import folder_paths
+import numpy as np
+from comfy_api.latest import Input, InputImpl, io
+
+from ..rdvfi_core.scan import CUT_THRESHOLD, DUPLICATES, scan
+from ..rdvfi_core.timeline import Source, Timeline
+from ..rdvfi_core.video.audio import CHOICES as AUDIO_CHOICES
+from ..rdvfi_core.video.clip import Clip
+from ..rdvfi_core.video.colour import Colour
+from ..rdvfi_core.video.convert import Choices, convert, make_job, open_clip
+from ..rdvfi_core.video.formats import QUALITIES
+from ..rdvfi_core.video.join import Extras
+from ..rdvfi_core.video.reader import Survey, VideoFile
+from ..rdvfi_core.video.timemap import TimeMap
+from .images import Pictures
+from .networks import Loaded, interrupted
+from .progress import Progress
+from .types import CATEGORY, Model, TimelineType, TimelineValue
+
+CODECS = ("auto", "h264", "hevc", "av1")  # what core's Save Video can put into its MP4
+
+
+class RDVFIInterpolateVideo(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="RDVFIInterpolateVideo",
+            display_name="RDVFI Interpolate Video",
+            category=CATEGORY,
+            description="Makes a video smoother or slower, or gives it another frame rate, with its sound. Frames are "
+            "read, rendered and written one by one, so memory does not grow with the length of the video.",
+            search_aliases=[
+                "frame interpolation", "vfi", "rife", "film", "slow motion", "retime", "fps", "60 fps", "video speed",
+                "time stretch",
+            ],
+            inputs=[
+                Model.Input("model", tooltip="From RDVFI Load Model."),
+                io.Video.Input("video", tooltip="From Load Video or Create Video. Its own frame rate is used."),
+                io.Int.Input(
+                    "multiplier",
+                    default=2,
+                    min=1,
+                    max=256,
+                    tooltip="Output frames for each frame of the video, at as many times the rate. Not used where a "
+                    "timeline is connected.",
+                ),
+                TimelineType.Input(
+                    "timeline",
+                    optional=True,
+                    tooltip="From RDVFI Timeline: a rate, slow motion, a speed curve or single times. Its source_fps "
+                    "is not used: the video knows its own.",
+                ),
+                io.Combo.Input(
+                    "audio",
+                    options=list(AUDIO_CHOICES),
+                    default="auto",
+                    tooltip="auto: copied where the speed is 1, else stretched with its pitch kept, left out beyond "
+                    "1/4 and 4 times. stretch: always encoded anew, at any speed. drop: left out.",
+                ),
+                io.Combo.Input(
+                    "codec",
+                    options=list(CODECS),
+                    default="auto",
+                    tooltip="Of the MP4 that is written. auto: h264, and hevc where the video has more than 8 bits.",
+                ),
+                io.Combo.Input(
+                    "quality",
+                    options=list(QUALITIES),
+                    default="high",
+                    tooltip="draft is small, best is nearly lossless.",
+                ),
+                io.Combo.Input(
+                    "cuts",
+                    options=["detect", "ignore"],
+                    default="detect",
+                    advanced=True,
+                    tooltip="detect: nothing is interpolated from one shot to the next; what happens there is up to "
+                    "RDVFI Timeline. ignore: all frames continue each other.",
+                ),
+                io.Float.Input(
+                    "cut_threshold",
+                    default=CUT_THRESHOLD,
+                    min=0.05,
+                    max=1.0,
+                    step=0.05,
+                    advanced=True,
+                    tooltip="Part of the picture that must be new for a cut. Lower finds more cuts.",
+                ),
+                io.Combo.Input(
+                    "duplicates",
+                    options=list(DUPLICATES),
+                    default="auto",
+                    advanced=True,
+                    tooltip="Frames that repeat the one before. pass over: motion leads across them, so that an "
+                    "animation on twos becomes smooth. keep: they stay. auto: passed over where there are many.",
+                ),
+                io.Combo.Input(
+                    "keyframes",
+                    options=["auto", "straight", "generated"],
+                    default="auto",
+                    advanced=True,
+                    tooltip="auto: imagined keyframes where the weights hold a generator, else straight motion.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**63 - 1,
+                    control_after_generate=False,  # else the page draws a new seed, and so a new video, for every run
+                    advanced=True,
+                    tooltip="Noise of generated keyframes.",
+                ),
+                io.Boolean.Input(
+                    "hardware_encoder",
+                    default=True,
+                    advanced=True,
+                    tooltip="Encode on the GPU where it can; else, and where this is off, in software.",
+                ),
+            ],
+            outputs=[
+                io.Video.Output(display_name="video", tooltip="A file in ComfyUI's temp folder; Save Video copies it."),
+                io.Float.Output(display_name="fps", tooltip="Frames per second of the output."),
+                io.Int.Output(display_name="frame_count", tooltip="Number of output frames."),
+                io.String.Output(
+                    display_name="plan", tooltip="Which output frame comes from where, and what was left out, as text."
+                ),
+            ],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(
+        cls, model, video: Input.Video, multiplier, audio, codec, quality, cuts, cut_threshold, duplicates, keyframes,
+        seed, hardware_encoder, timeline: TimelineValue | None = None,
+    ) -> io.NodeOutput:  # fmt: skip
+        wish = Timeline.multiplied(multiplier) if timeline is None else timeline.timeline
+        clip, source = clip_of(video, cut_threshold if cuts == "detect" else None, duplicates)
+        target = new_file()
+        choices = Choices(codec, quality, hardware_encoder, audio)
+        # The last frame is shown as long as in the source, or the sound would outlast the picture.
+        job = make_job(clip, source, replace(wish, hold_end=True), target, choices, seed, keyframes)
+        bar = Progress(len(job.plan))
+        renderer = Loaded(model, (clip.survey.height, clip.survey.width))
+        notes = job.notes + convert(
+            renderer, job, lambda done, total, frame: bar.step(frame), interrupted, resumable=False
+        )
+        for note in notes:
+            logging.warning("RDVFI Interpolate Video: %s", note)
+        text = "\n".join((*notes, job.plan.describe()))
+        return io.NodeOutput(InputImpl.VideoFromFile(str(target)), float(job.plan.fps), len(job.plan), text)
+
+
+def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str) -> tuple[Clip, Source]:
+    """A video file is read frame by frame; what another node holds in memory already is used as it is."""
+    if isinstance(video, InputImpl.VideoFromFile):
+        start, duration = (Fraction(str(seconds)) for seconds in video.get_active_trim_window())
+        file = VideoFile(video.get_stream_source(), start, duration or None)
+        return open_clip(file, cut_threshold, duplicates, should_stop=interrupted)
+    clip = FramesInMemory.of(video)
+    found = scan(clip.pictures, cut_threshold, duplicates, should_stop=interrupted)
+    return clip, clip.survey.source(found.cuts, found.duplicates)
+
+
+@dataclass(frozen=True)
+class FramesInMemory:
+    """A `Clip` of what `get_components` gives."""
+
+    pictures: Pictures
+    survey: Survey
+    sound: BytesIO | None
+
+    @classmethod
+    def of(cls, video: Input.Video) -> FramesInMemory:
+        components = video.get_components()
+        pictures, rate = Pictures.of(components.images, "video"), Fraction(components.frame_rate)
+        survey = Survey(
+            height=pictures.size[0],
+            width=pictures.size[1],
+            bits=video.get_bit_depth() if hasattr(video, "get_bit_depth") else 8,
+            alpha=False,
+            colour=Colour(),
+            rotation=0,
+            sample_aspect=Fraction(1),
+            ticks=tuple(range(len(pictures))),
+            time_base=1 / rate,
+            end=len(pictures),
+            fps=rate,
+            seekable=True,
+        )
+        return cls(pictures, survey, None if components.audio is None else wave_file(components.audio))
+
+    def frames(self, wanted) -> FramesInMemory:
+        return self
+
+    def __enter__(self) -> Pictures:
+        return self.pictures
+
+    def __exit__(self, *error) -> None:
+        pass
+
+    def extras(self, time_map: TimeMap | None, audio: str) -> Extras | None:
+        return None if self.sound is None else Extras(VideoFile(self.sound), self.survey, time_map, audio)
+
+    def identity(self) -> str:
+        return "in memory"
+
+
+def wave_file(audio: dict) -> BytesIO:
+    """AUDIO as a file of floats, in memory."""
+    waveform, rate = audio["waveform"][0], int(audio["sample_rate"])  # (C, N)
+    samples = np.ascontiguousarray(waveform.float().cpu().numpy().T).reshape(1, -1)
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(len(waveform), f"{len(waveform)}c")
+    file = BytesIO()
+    with av.open(file, "w", format="wav") as container:
+        stream = container.add_stream("pcm_f32le", rate=rate, layout=layout)
+        frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file
+
+
+def new_file() -> Path:
+    folder = Path(folder_paths.get_temp_directory())
+    os.makedirs(folder, exist_ok=True)
+    return folder / f"rdvfi_{uuid4().hex}.mp4"

@@ -1,0 +1,172 @@
+"""Renders a plan: source frames in, output frames out, one pair at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from .errors import Interrupted
+from .inputs import check_pair
+from .timeline import Plan, PlanFrame
+from .trajectory import Trajectory
+
+Progress = Callable[[int, int], None]  # (done, total) output frames
+ShouldStop = Callable[[], bool]
+
+MOMENTS_AT_ONCE = 64  # that are handed to phase 2 together: enough for its batches, and a bounded list
+
+
+class Renderer(Protocol):
+    """What `pipeline.Interpolator` offers."""
+
+    def fit(self, image0: Tensor, image1: Tensor, seed: int, keyframes: str, *, should_stop) -> Trajectory: ...
+
+    def stream(
+        self, image0: Tensor, image1: Tensor, trajectory: Trajectory, times: Sequence, *, should_stop, planes
+    ) -> Iterator[Tensor]: ...
+
+
+def render(
+    interpolator: Renderer,
+    plan: Plan,
+    frames: Iterable[Tensor] | Sequence[Tensor],
+    seed: int = 0,
+    keyframes: str = "auto",
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Iterator[Tensor]:  # (C, H, W) each, in the order of the plan, on the CPU, in the frames' precision
+    """frames: (C, H, W) each, float in [0, 1], with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha, not premultiplied), in
+    order. Of an iterator no more is held than from one frame of a pair to the other (and the first frame where the
+    plan loops), so the plan must not go backward; a sequence may be read in any order.
+
+    Source frames come out as the same tensors that went in: do not write into them. Where a plan asks for motion blur,
+    moments are averaged in linear light, as a shutter does: otherwise highlights would fade as they move.
+
+    ValueError for frames that do not fit each other or the plan; `errors.Interrupted` where should_stop says so."""
+    window = frames if isinstance(frames, Sequence) else _Window(frames, plan.loop)
+    pictures = _moments(interpolator, plan, window, seed, keyframes, should_stop)
+    for done, frame in enumerate(plan, 1):
+        if frame.exposure:
+            yield _exposed(next(pictures) for _ in frame.exposure)
+        else:
+            yield next(pictures)
+        if progress is not None:
+            progress(done, len(plan))
+
+
+def _moments(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframes, should_stop) -> Iterator[Tensor]:
+    """The picture of every moment of every frame, in order."""
+    pair, trajectory = None, None  # the last one that was fitted
+    moments = (moment for frame in plan for moment in frame.moments)
+    for (kind, first, second), run in groupby(moments, _pair):
+        start = _frame(frames, first, first)
+        if kind == "copy":
+            for _ in run:
+                _stop(should_stop)
+                yield start
+            continue
+        start, end = _checked(start, _frame(frames, second, first), (f"Frame {first}", f"frame {second}"))
+        if kind == "blend":
+            for moment in run:
+                _stop(should_stop)
+                yield torch.lerp(start, end, float(moment.tau))
+            continue
+        colours, planes = _split(start, end)
+        if pair != (first, second):
+            trajectory = None  # freed before the next one is made
+            trajectory = interpolator.fit(*colours, seed, keyframes, should_stop=should_stop)
+            pair = (first, second)
+        while taus := [moment.tau for moment in islice(run, MOMENTS_AT_ONCE)]:
+            rendered = interpolator.stream(*colours, trajectory, taus, should_stop=should_stop, planes=planes)
+            yield from (frame.mean(0, keepdim=True) if len(start) == 1 else frame for frame in rendered)
+
+
+def _checked(start: Tensor, end: Tensor, names: tuple[str, str]) -> tuple[Tensor, Tensor]:
+    """Two frames that motion can lead from one to the other, untouched."""
+    if len(start) != len(end):
+        raise ValueError(f"{names[0]} has {len(start)} channels and {names[1]} has {len(end)}; give all frames alike.")
+    if len(start) not in (1, 3, 4):
+        raise ValueError(f"{names[0]} has {len(start)} channels; give 1 (grey), 3 (RGB) or 4 (RGB and alpha).")
+    colours, _ = _split(start, end)
+    check_pair(*colours, names)
+    return start, end
+
+
+def _split(start: Tensor, end: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]:
+    """(1, 3, H, W) and, where there is alpha, (1, 1, H, W) of both."""
+    if len(start) == 1:
+        return (start.expand(3, -1, -1)[None], end.expand(3, -1, -1)[None]), None
+    planes = (start[None, 3:], end[None, 3:]) if len(start) > 3 else None
+    return (start[None, :3], end[None, :3]), planes
+
+
+def _exposed(pictures: Iterable[Tensor]) -> Tensor:
+    """The mean of (C, H, W), in linear light, colours weighted with alpha where there is any."""
+    count, total, like = 0, None, None
+    for picture in pictures:
+        light = _to_light(picture[:3].float())
+        if len(picture) > 3:
+            alpha = picture[3:].float()
+            light = torch.cat((light * alpha, alpha))
+        total = light if total is None else total.add_(light)
+        count, like = count + 1, picture
+    mean = total / count
+    if len(mean) > 3:
+        mean[:3] /= mean[3:].clamp(min=1e-6)
+    mean[:3] = _from_light(mean[:3])
+    return mean.to(like.dtype)
+
+
+def _to_light(values: Tensor) -> Tensor:
+    """sRGB's curve, IEC 61966-2-1."""
+    values = values.clamp(min=0)
+    return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def _from_light(light: Tensor) -> Tensor:
+    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
+
+
+class _Window:
+    """Frames of an iterator, from the earliest that may still be asked for."""
+
+    def __init__(self, frames: Iterable[Tensor], keep_first: bool):
+        self._frames, self._held, self._read = iter(frames), {}, 0
+        self._keep_first = keep_first
+
+    def frame(self, index: int, earliest: int) -> Tensor:
+        for held in [i for i in self._held if i < earliest and not (i == 0 and self._keep_first)]:
+            del self._held[held]
+        while self._read <= index:
+            frame = next(self._frames, None)
+            if frame is None:
+                raise ValueError(f"There are {self._read} frames, but the plan needs frame {index}; make a new plan.")
+            if self._read >= earliest or (self._read == 0 and self._keep_first):
+                self._held[self._read] = frame
+            self._read += 1
+        if index not in self._held:
+            raise ValueError(
+                f"The plan goes back to frame {index}; frames that come one by one are gone by then: sort its times."
+            )
+        return self._held[index]
+
+
+def _frame(frames: Sequence[Tensor] | _Window, index: int, earliest: int) -> Tensor:
+    if isinstance(frames, _Window):
+        return frames.frame(index, earliest)
+    if index >= len(frames):
+        raise ValueError(f"There are {len(frames)} frames, but the plan needs frame {index}; make a new plan.")
+    return frames[index]
+
+
+def _pair(moment: PlanFrame) -> tuple[str, int, int]:
+    return moment.kind, moment.first, moment.second
+
+
+def _stop(should_stop: ShouldStop | None) -> None:
+    if should_stop is not None and should_stop():
+        raise Interrupted("The interpolation was stopped.")

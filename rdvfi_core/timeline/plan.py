@@ -1,0 +1,84 @@
+"""What to render: for every output frame its exact time and the source frames that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from . import plan_file
+from .frames import PlanFrame
+from .rates import decimal
+
+MOST_LINES = 1000  # of text; the JSON has all frames
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`frames` may be worked out one by one as they are asked for. Frames follow each other at 1 / fps, except where
+    a gap was left at a cut."""
+
+    fps: Fraction
+    frames: Sequence[PlanFrame]
+    source_frames: int
+    cuts: tuple[int, ...] = ()  # i: source frame i + 1 does not continue frame i
+    duplicates: tuple[int, ...] = ()  # i: source frame i repeats frame i - 1
+    at_cuts: str = "hold"
+    loop: bool = False  # pairs may lead from the last source frame to the first
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index):
+        return self.frames[index]
+
+    def __iter__(self) -> Iterator[PlanFrame]:
+        return iter(self.frames)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Plan):
+            return NotImplemented
+        fields = ("fps", "source_frames", "cuts", "duplicates", "at_cuts", "loop")
+        same = all(getattr(self, field) == getattr(other, field) for field in fields) and len(self) == len(other)
+        return same and all(a == b for a, b in zip(self, other, strict=True))
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds, to the end of the last frame."""
+        return self[-1].time + 1 / self.fps
+
+    def to_json(self) -> str:
+        """Exactly this plan, one line for each frame, to be looked at, edited and given to `from_json`."""
+        return plan_file.write(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """A plan that `to_json` wrote and someone may have edited. ValueError where it makes no sense."""
+        return cls(**plan_file.read(text))
+
+    def describe(self) -> str:
+        """For people: a line on the whole, one for cuts and one for duplicates where there are any, then a line for
+        each output frame."""
+        lines = [
+            f"{self.source_frames} source frames -> {len(self)} frames at {decimal(self.fps)} fps, "
+            f"{float(self.duration):.3f} s"
+        ]
+        shown = self[:MOST_LINES]
+        if len(shown) == len(self):
+            kept = sum(frame.kind == "copy" and not frame.exposure for frame in shown)
+            lines[0] += f"; {kept} of them are source frames, untouched"
+        lines[0] += "."
+        if self.cuts:
+            what = {"hold": "the frame before is held", "blend": "cross-fades", "gap": "no frames in between"}
+            lines.append(f"Cuts after frames {_list(self.cuts)}: {what[self.at_cuts]}.")
+        if self.duplicates:
+            lines.append(f"Frames that repeat the one before, passed over: {_list(self.duplicates)}.")
+        lines += (f"{number}: {frame.describe()}" for number, frame in enumerate(shown))
+        if len(shown) < len(self):
+            lines.append(f"... and {len(self) - len(shown)} more.")
+        return "\n".join(lines)
+
+
+def _list(numbers: tuple[int, ...], most: int = 50) -> str:
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return ", ".join(map(str, numbers[:most])) + more

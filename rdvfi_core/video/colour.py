@@ -1,0 +1,109 @@
+"""Between FFmpeg's frames and tensors: matrix, range, depth, alpha and rotation in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+import numpy as np
+import torch
+from torch import Tensor
+
+UNKNOWN = 2  # "unspecified", as matrix, primaries and transfer
+BT709, BT601, BT2020 = 1, 6, 9
+LIMITED, FULL = 1, 2
+RGB_MATRIX = 0
+HD_LINES = 720
+AREA = 0x20  # swscale's
+CAREFUL = 0x4 | 0x2000 | 0x4000 | 0x40000  # swscale's BICUBIC, FULL_CHR_H_INT, FULL_CHR_H_INP and ACCURATE_RND
+RGB_FORMATS = {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48le", (16, True): "rgba64le"}
+
+
+@dataclass(frozen=True)
+class Colour:
+    """The tags of a stream, as the numbers that all containers share."""
+
+    matrix: int = BT709
+    primaries: int = BT709
+    transfer: int = BT709
+    range: int = LIMITED
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Colour:
+        """What is not tagged is taken as players take it: BT.709 from 720 lines up, BT.601 below, limited range."""
+        if frame.format.is_rgb or frame.format.name == "pal8":
+            return cls(RGB_MATRIX, *_tags(frame), FULL)
+        matrix = frame.colorspace
+        if matrix in (UNKNOWN, RGB_MATRIX):
+            matrix = BT709 if min(frame.width, frame.height) >= HD_LINES else BT601
+        full = frame.color_range == FULL or frame.format.name.startswith("yuvj")
+        return cls(matrix, *_tags(frame), FULL if full else LIMITED)
+
+    def stored(self) -> Colour:
+        """For luma and chroma in a file: RGB is coded by BT.709, in limited range, which every player expects."""
+        matrix = BT709 if self.matrix == RGB_MATRIX else self.matrix
+        known = BT709 if matrix == BT709 else UNKNOWN
+        primaries, transfer = (known if tag == UNKNOWN else tag for tag in (self.primaries, self.transfer))
+        return Colour(matrix, primaries, transfer, LIMITED)
+
+
+def _tags(frame: av.VideoFrame) -> tuple[int, int]:
+    return frame.color_primaries, frame.color_trc
+
+
+def to_tensor(
+    frame: av.VideoFrame, colour: Colour, bits: int, alpha: bool, rotation: int, size: tuple[int, int]
+) -> Tensor:  # (3 or 4, H, W) float32 in [0, 1]
+    """bits: 8 or 16 of the RGB in between. rotation: counter-clockwise degrees in quarter turns, to make it upright.
+    size: (H, W) as stored, which frames keep where a stream changes its own."""
+    pixels = _pixels(frame, colour, RGB_FORMATS[bits, alpha], size, CAREFUL)
+    upright = np.ascontiguousarray(np.rot90(pixels, round(rotation / 90)).transpose(2, 0, 1))
+    return torch.from_numpy(upright.astype(np.float32)).div_(255 if bits == 8 else 65535)
+
+
+def small_tensor(frame: av.VideoFrame, colour: Colour, size: tuple[int, int]) -> Tensor:  # (3, *size)
+    """Reduced on the way: for a look at every frame of a long clip. Not turned upright."""
+    return torch.from_numpy(_pixels(frame, colour, "rgb24", size, AREA)).permute(2, 0, 1).float() / 255
+
+
+def _pixels(frame: av.VideoFrame, colour: Colour, kind: str, size: tuple[int, int], scaling: int) -> np.ndarray:
+    converted = frame.reformat(
+        height=size[0],
+        width=size[1],
+        format=kind,
+        src_colorspace=_coefficients(colour.matrix),
+        src_color_range=colour.range,
+        dst_color_range=FULL,
+        interpolation=scaling,
+        threads=1,
+    )
+    return converted.to_ndarray()
+
+
+def to_rgb(image: Tensor, bits: int) -> av.VideoFrame:  # (3 or 4, H, W) float in [0, 1]
+    """Rounded: what came from so many bits returns to the same bits."""
+    pixels = to_integers(image, bits)
+    return av.VideoFrame.from_ndarray(pixels, format=RGB_FORMATS[bits, image.shape[0] == 4])
+
+
+def to_integers(image: Tensor, bits: int = 8) -> np.ndarray:  # (H, W, 3 or 4) uint8 or uint16
+    top, kind = (255, np.uint8) if bits == 8 else (65535, np.uint16)
+    scaled = image.float().clamp(0, 1).mul_(top).round_().cpu().numpy()
+    return np.ascontiguousarray(scaled.astype(kind).transpose(1, 2, 0))
+
+
+def to_stored(frame: av.VideoFrame, pixel_format: str, colour: Colour) -> av.VideoFrame:
+    """RGB as the file keeps it, as its tags say; swscale alone would take BT.601."""
+    return frame.reformat(
+        format=pixel_format,
+        src_color_range=FULL,
+        dst_color_range=colour.range,
+        dst_colorspace=_coefficients(colour.matrix),
+        interpolation=CAREFUL,
+        threads=1,
+    )
+
+
+def _coefficients(matrix: int) -> int:
+    """swscale's number: as the standard's, but one for both kinds of BT.601."""
+    return {RGB_MATRIX: BT709, 6: 5, 10: BT2020}.get(matrix, matrix if matrix in (1, 4, 5, 7, 9) else BT709)

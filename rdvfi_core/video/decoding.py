@@ -1,0 +1,66 @@
+"""Frames out of packets, whatever state the file is in: what cannot be decoded is counted and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+
+# Decoders that look at the alpha layer of a WebM; the usual ones do not.
+LIVE_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+
+@dataclass
+class Damage:
+    """What went wrong on the way through a file."""
+
+    time_base: Fraction = Fraction(1)
+    length: int = 0  # ticks, of the last frame
+    promised: int = 0  # frames, by the header
+    undecodable: int = 0
+    corrupt: int = 0
+    backward: int = 0
+    cut_short: bool = False
+    counted: bool = False  # frames have no times of their own
+
+    def notes(self, name: str) -> list[str]:
+        found = []
+        if self.undecodable:
+            found.append(f"{name}: {self.undecodable} damaged pieces were left out.")
+        if self.corrupt:
+            found.append(f"{name}: {self.corrupt} frames are damaged and used as they are.")
+        if self.backward:
+            found.append(f"{name}: {self.backward} frames that go back in time were left out.")
+        if self.cut_short:
+            found.append(f"{name} breaks off; what comes before is used.")
+        return found
+
+
+def decoder_of(stream) -> Callable:
+    name = LIVE_ALPHA.get(stream.codec_context.name)
+    if name and stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) == "1":
+        return av.CodecContext.create(name, "r").decode
+    stream.thread_type = "AUTO"
+    return stream.codec_context.decode
+
+
+def decoded(container, stream, decode: Callable, seen: Damage) -> Iterator[av.VideoFrame]:
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError):
+            seen.cut_short = True
+            packet = None  # what the decoder still holds
+        try:
+            yield from decode(packet if packet is None or packet.size else None)
+        except av.EOFError:
+            return
+        except av.FFmpegError:
+            seen.undecodable += 1
+        if packet is None:
+            return

@@ -1,0 +1,280 @@
+"""A video file as exact times and upright RGB frames, decoded one by one.
+
+A file is read twice. The survey decodes all of it, at a small size, and so finds out what can really be decoded: the
+headers are often wrong. Then the frames that a plan asks for are decoded at full size, in a thread that runs ahead."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+from torch import Tensor
+
+from ..timeline import Source, exact_fps
+from .colour import Colour, small_tensor, to_tensor
+from .decoding import Damage, decoded, decoder_of
+from .threads import ahead
+
+AHEAD = 2  # decoded frames that wait for the work
+KEPT = 3  # frames that were asked for last: both of a pair, and the one before
+NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
+SMALL_SIDE = 160  # of the survey's frames, the longer one
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What decoding the whole file has shown. Sizes are upright."""
+
+    height: int
+    width: int
+    bits: int  # per channel, as stored
+    alpha: bool
+    colour: Colour
+    rotation: int  # counter-clockwise degrees that make the stored picture upright
+    sample_aspect: Fraction  # of a pixel, upright
+    ticks: tuple[int, ...]  # when frames are shown, in `time_base`
+    time_base: Fraction
+    end: int  # tick at which the last frame stops being shown
+    fps: Fraction | None  # nominal
+    seekable: bool
+    notes: tuple[str, ...] = field(default=())  # what is missing or damaged, in sentences
+
+    @property
+    def depth(self) -> int:
+        """Bits of RGB that lose nothing of it: 8 or 16."""
+        return 8 if self.bits <= 8 else 16
+
+    def source(self, cuts: Iterable[int] = (), duplicates: Iterable[int] = ()) -> Source:
+        return Source.timed(self.ticks, self.time_base, self.end, self.fps, cuts, duplicates)
+
+    @property
+    def start(self) -> Fraction:
+        """Seconds of the file at which its first frame is shown; the source's times count from there."""
+        return self.ticks[0] * self.time_base
+
+
+class VideoFile:
+    """file: a path, or bytes in memory. start, duration: the part of it that is used, in seconds of the file; no
+    duration is up to the end."""
+
+    def __init__(self, file: str | Path | BytesIO, start: Fraction = Fraction(0), duration: Fraction | None = None):
+        self.file, self.start, self.duration = file, start, duration
+        self.name = "The video" if isinstance(file, BytesIO) else str(file)
+
+    @property
+    def is_trimmed(self) -> bool:
+        return self.start > 0 or self.duration is not None
+
+    @contextmanager
+    def open(self) -> Iterator[av.container.InputContainer]:
+        """For reading; ValueError in one sentence where that cannot be."""
+        if isinstance(self.file, BytesIO):
+            self.file.seek(0)
+        elif not Path(self.file).is_file():
+            raise ValueError(f"{self.name} is not a file; give a video file.")
+        try:
+            container = av.open(self.file if isinstance(self.file, BytesIO) else str(self.file))
+        except (av.FFmpegError, OSError) as error:
+            reason = error.strerror or error
+            raise ValueError(f"{self.name} cannot be read as a video ({reason}); give an intact video file.") from error
+        with container:
+            yield container
+
+    def survey(
+        self,
+        look: Callable[[Iterator[Tensor]], object] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Survey, object]:
+        """Decodes everything once. look: takes (3, h, w) small frames, not turned upright, and may return what it
+        found."""
+        first: list[av.VideoFrame] = []
+        ticks: list[int] = []
+        seen = Damage()
+
+        def small() -> Iterator[Tensor]:
+            for tick, frame in ahead(self._decode(seen), AHEAD):
+                if not first:
+                    first.append(frame)
+                    scale = SMALL_SIDE / max(frame.width, frame.height)
+                    size = tuple(max(16, round(side * min(scale, 1))) for side in (frame.height, frame.width))
+                    colour = Colour.of(frame)
+                ticks.append(tick)
+                if progress is not None:
+                    progress(len(ticks), max(seen.promised, len(ticks)))
+                seen.length = frame.duration or 0
+                yield small_tensor(frame, colour, size)
+
+        frames = small()
+        found = look(frames) if look is not None else None
+        for _ in frames:
+            pass  # what was not looked at
+        if not ticks:
+            part = " in the part that was asked for" if self.is_trimmed else ""
+            raise ValueError(f"{self.name} holds no video frame that can be decoded{part}; give another file.")
+        return self._surveyed(first[0], ticks, seen), found
+
+    def frames(self, survey: Survey, wanted: Callable[[int], bool] | None = None) -> FileFrames:
+        """At full size; those that are not wanted are decoded only where others depend on them."""
+        return FileFrames(self, survey, wanted)
+
+    def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage) -> Survey:
+        with self.open() as container:
+            stream = container.streams.video[0]
+            rate = stream.guessed_rate or stream.average_rate
+            fps = exact_fps(Fraction(rate)) if rate and 0 < rate <= 1000 else None
+            aspect = Fraction(stream.sample_aspect_ratio or 1)
+            time_base = seen.time_base
+            step = _step(ticks, seen.length, fps, time_base)
+            end = ticks[-1] + step
+            if self.duration is not None:
+                end = min(end, max(ticks[-1] + 1, round((self.start + self.duration) / time_base)))
+            notes = seen.notes(self.name) + self._missing(container, stream, ticks, step, time_base)
+        rotation = round(frame.rotation / 90) * 90 % 360
+        turned = rotation % 180 == 90
+        height, width = (frame.width, frame.height) if turned else (frame.height, frame.width)
+        bits = max((component.bits for component in frame.format.components), default=8)
+        alpha = any(component.is_alpha for component in frame.format.components) and stream.codec_context.name != "gif"
+        return Survey(
+            height,
+            width,
+            bits,
+            alpha,
+            Colour.of(frame),
+            rotation,
+            1 / aspect if turned and aspect else aspect or Fraction(1),
+            tuple(ticks),
+            time_base,
+            end,
+            fps,
+            not seen.counted,
+            tuple(notes),
+        )
+
+    def _missing(self, container, stream, ticks: list[int], step: int, time_base: Fraction) -> list[str]:
+        if self.is_trimmed:
+            return []
+        if stream.frames and len(ticks) < stream.frames:
+            found = f"{len(ticks)} of {stream.frames} frames can be decoded"
+            return [f"{self.name}: {found}; the rest is missing or damaged."]
+        found = (ticks[-1] - ticks[0] + step) * time_base
+        promised = stream.duration * time_base if stream.duration else Fraction(container.duration or 0, av.time_base)
+        if not stream.frames and promised > found + Fraction(1, 2):
+            return [f"{self.name} should last {float(promised):.2f} s, but its video ends after {float(found):.2f} s."]
+        return []
+
+    def _decode(self, seen: Damage, start: int | None = None) -> Iterator[tuple[int, av.VideoFrame]]:
+        """(tick, frame) with rising ticks. start: a tick, at or before which decoding begins where the file can seek.
+        Pieces that cannot be decoded are counted and left out."""
+        with self.open() as container:
+            if not container.streams.video:
+                raise ValueError(f"{self.name} has no video stream; give a video file.")
+            stream = container.streams.video[0]
+            seen.time_base, seen.promised = stream.time_base, stream.frames
+            decode = decoder_of(stream)
+            low = self.start / stream.time_base
+            if start is None and self.start > 0:
+                start = int(low)
+            if start is not None:
+                container.seek(start, stream=stream)
+            high = None if self.duration is None else (self.start + self.duration) / stream.time_base
+            last = None
+            for frame in decoded(container, stream, decode, seen):
+                tick = frame.pts if frame.pts is not None else frame.dts
+                if tick is None:  # a bare stream, without times
+                    seen.counted, seen.time_base = True, 1 / Fraction(stream.guessed_rate or 25)
+                    tick = 0 if last is None else last + 1
+                if last is not None and tick <= last:
+                    seen.backward += 1
+                    continue
+                last = tick
+                if self.is_trimmed and tick < low:
+                    continue
+                if high is not None and tick >= high:
+                    return
+                seen.corrupt += frame.is_corrupt
+                yield tick, frame
+
+
+class FileFrames(Sequence[Tensor]):
+    """(3 or 4, H, W) float32 in [0, 1], upright, by their number. Cheap in rising order; going back seeks."""
+
+    def __init__(self, video: VideoFile, survey: Survey, wanted: Callable[[int], bool] | None = None):
+        self._video, self._survey, self.wanted = video, survey, wanted
+        self._kept: OrderedDict[int, Tensor] = OrderedDict()
+        self._stream, self._next = None, 0
+
+    def __len__(self) -> int:
+        return len(self._survey.ticks)
+
+    def __getitem__(self, index: int) -> Tensor:
+        if index not in self._kept:
+            if not 0 <= index < len(self):
+                raise IndexError(index)
+            frame = self._find(index)
+            self._kept[index] = frame
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(index)
+        return self._kept[index]
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
+        self._kept.clear()
+
+    def __enter__(self) -> FileFrames:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.close()
+
+    def _find(self, index: int) -> Tensor:
+        beyond = self._survey.seekable and index > self._next + NEAR
+        fresh = self._stream is None or index < self._next or beyond
+        for seek in (True, False):
+            if fresh:
+                if self._stream is not None:
+                    self._stream.close()
+                self._stream = ahead(self._converted(index, seek and self._survey.seekable and index > 0), AHEAD)
+            for number, frame in self._stream:
+                self._next = number + 1
+                if number == index and frame is not None:
+                    return frame
+                if number >= index:
+                    break
+            fresh = True  # it sought too far, or decoded otherwise than in the survey: once more from the beginning
+        raise ValueError(f"{self._video.name} has changed while it was read: frame {index} is gone; start again.")
+
+    def _converted(self, index: int, seek: bool) -> Iterator[tuple[int, Tensor | None]]:
+        """(number, frame) from at most `index` on; None for a frame that is not wanted."""
+        survey = self._survey
+        for tick, frame in self._video._decode(Damage(), survey.ticks[index] if seek else None):
+            number = bisect_left(survey.ticks, tick)
+            if number == len(survey.ticks) or survey.ticks[number] != tick:
+                continue
+            if number < index or (number > index and self.wanted is not None and not self.wanted(number)):
+                yield number, None
+            else:
+                yield number, to_tensor(frame, survey.colour, survey.depth, survey.alpha, survey.rotation, self._size)
+
+    @property
+    def _size(self) -> tuple[int, int]:  # as stored
+        survey = self._survey
+        return (survey.width, survey.height) if survey.rotation % 180 else (survey.height, survey.width)
+
+
+def _step(ticks: list[int], length: int, fps: Fraction | None, time_base: Fraction) -> int:
+    """Ticks that the last frame lasts: as it says itself, as the one before, or by the rate."""
+    if length > 0:
+        return length
+    if len(ticks) > 1:
+        return ticks[-1] - ticks[-2]
+    return max(1, round(1 / ((fps or 25) * time_base)))

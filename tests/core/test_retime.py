@@ -1,0 +1,206 @@
+"""Rendering of plans. A cross-fade stands in for the networks where only the plan is asked about."""
+
+from __future__ import annotations
+
+import gc
+import math
+import weakref
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from rdvfi_core.errors import Interrupted
+from rdvfi_core.pipeline import Interpolator
+from rdvfi_core.retime import render
+from rdvfi_core.sample import sample_scene
+from rdvfi_core.timeline import Plan, PlanFrame, Source, SpeedCurve, Timeline
+
+FPS = Fraction(24)
+
+
+class CrossFade:
+    """Frames that say which pair and time they are made of: the value of frame i is i / 100."""
+
+    def __init__(self):
+        self.fitted: list[tuple[int, int]] = []
+
+    def fit(self, image0: Tensor, image1: Tensor, seed: int, keyframes: str, *, should_stop):
+        self.fitted.append(tuple(round(image.mean().item() * 100) for image in (image0, image1)))
+        return "trajectory"
+
+    def stream(self, image0: Tensor, image1: Tensor, trajectory, times, *, should_stop, planes):
+        if planes is not None:
+            image0, image1 = (torch.cat(both, 1) for both in zip((image0, image1), planes, strict=True))
+        for time in times:
+            yield torch.lerp(image0, image1, float(time))[0]
+
+
+def numbered(count: int, channels: int = 3) -> list[Tensor]:
+    return [torch.full((channels, 64, 64), i / 100) for i in range(count)]
+
+
+def values(frames) -> list[float]:
+    return [round(frame.mean().item() * 100, 3) for frame in frames]
+
+
+def clip(frames: int, **marks) -> Source:
+    return Source.constant(frames, FPS, **marks)
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    return -10 * math.log10((a - b).square().mean().item() + 1e-12)
+
+
+def test_every_frame_comes_from_its_pair_and_originals_are_the_tensors_themselves():
+    frames = numbered(4)
+    found = list(render(CrossFade(), Timeline.multiplied(4).plan(clip(4)), iter(frames)))
+    assert values(found) == [k / 4 for k in range(13)]
+    assert all(found[4 * i] is frames[i] for i in range(4))
+
+
+def test_each_pair_is_fitted_once_also_when_times_go_to_and_fro():
+    fade = CrossFade()
+    plan = Timeline.at([0.5, 0, 0.25, 1, 0.75, 1.5, 0.5]).plan(clip(3))
+    assert values(render(fade, plan, numbered(3))) == [0.5, 0, 0.25, 1, 0.75, 1.5, 0.5]
+    assert fade.fitted == [(0, 1), (1, 2), (0, 1)]
+
+
+def test_many_times_in_one_pair_are_rendered_in_order():
+    fade = CrossFade()
+    found = values(render(fade, Timeline.slowed(200).plan(clip(2)), iter(numbered(2))))
+    assert found == [round(k / 200, 3) for k in range(201)] and fade.fitted == [(0, 1)]
+
+
+def test_what_comes_one_by_one_is_let_go_again():
+    made: list[weakref.ref] = []
+    alive: list[int] = []
+
+    def frames():
+        for i in range(60):
+            gc.collect()
+            alive.append(sum(frame() is not None for frame in made))
+            frame = torch.full((3, 64, 64), i / 100)
+            made.append(weakref.ref(frame))
+            yield frame
+            del frame
+
+    plan = Timeline.multiplied(2).plan(clip(60, duplicates=range(1, 60, 2)))
+    assert sum(1 for _ in render(CrossFade(), plan, frames())) == len(plan)
+    assert len(alive) == 60 and max(alive) <= 4
+
+
+def test_duplicates_are_passed_over_in_their_own_time():
+    frames = [torch.full((3, 64, 64), i // 2 * 2 / 100) for i in range(7)]
+    plan = Timeline.multiplied(1).plan(clip(7, duplicates=[1, 3, 5]))
+    assert values(render(CrossFade(), plan, iter(frames))) == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_cuts_are_held_or_blended():
+    source = clip(3, cuts=[0])
+    hold, blend = (Timeline.multiplied(2, at_cuts=way).plan(source) for way in ("hold", "blend"))
+    fade = CrossFade()
+    assert values(render(fade, hold, iter(numbered(3)))) == [0, 0, 1, 1.5, 2]
+    assert values(render(fade, blend, iter(numbered(3)))) == [0, 0.5, 1, 1.5, 2]
+    assert fade.fitted == [(1, 2)] * 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_loop_closes_with_the_first_frame(streamed):
+    frames = numbered(3)
+    plan = Timeline.multiplied(2, loop=True).plan(clip(3))
+    found = values(render(CrossFade(), plan, iter(frames) if streamed else frames))
+    assert found == [0, 0.5, 1, 1.5, 2, 1]
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_grey_and_alpha_come_out_as_they_went_in(channels):
+    found = list(render(CrossFade(), Timeline.multiplied(2).plan(clip(2)), iter(numbered(2, channels))))
+    assert [frame.shape for frame in found] == [(channels, 64, 64)] * 3
+    assert values(found) == [0, 0.5, 1]
+
+
+def test_progress_counts_output_frames_and_a_stop_is_heard_between_copies():
+    calls = []
+    plan = Timeline.multiplied(1).plan(clip(5))
+    list(render(CrossFade(), plan, iter(numbered(5)), progress=lambda *call: calls.append(call)))
+    assert calls == [(i, 5) for i in range(1, 6)]
+    with pytest.raises(Interrupted):
+        list(render(CrossFade(), plan, iter(numbered(5)), should_stop=lambda: True))
+
+
+# Motion blur
+
+
+def test_blur_is_the_mean_in_linear_light():
+    """Half of the time black, half white: a grey that gives half of white's light."""
+    moments = tuple(PlanFrame.copy(Fraction(0), i) for i in (0, 0, 1, 1))
+    plan = Plan(FPS, (PlanFrame(Fraction(0), "copy", 0, 0, Fraction(0), moments),), 2)
+    black, white = torch.zeros(3, 64, 64), torch.ones(3, 64, 64)
+    (grey,) = render(CrossFade(), plan, [black, white])
+    assert grey.unique().tolist() == pytest.approx([0.7354], abs=1e-4)
+    red, clear = torch.ones(4, 64, 64), torch.zeros(4, 64, 64)
+    red[1:3] = 0
+    (half,) = render(CrossFade(), plan, [clear, red])
+    assert half.mean((1, 2)).tolist() == pytest.approx([1, 0, 0, 0.5], abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def interpolator() -> Interpolator:
+    return Interpolator.from_pretrained(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """At frame i of 8 steps: the motion is known at every time between."""
+    whole = sample_scene(96, 128)
+    return lambda i: whole.render(i / 8).image[0]
+
+
+def light(frames: list[Tensor]) -> Tensor:
+    return (torch.stack(frames).clamp(min=0) ** 2.2).mean(0) ** (1 / 2.2)
+
+
+def test_blur_is_what_an_open_shutter_sees(interpolator, scene):
+    plan = Timeline.multiplied(1, shutter=Fraction(360), blur_samples=6).plan(clip(3))
+    blurred = list(render(interpolator, plan, [scene(i) for i in (0, 3, 6)]))[1]
+    truth = light([scene(1.5 + 3 * (k + 0.5) / 16) for k in range(16)])
+    assert psnr(blurred, truth) > 40 > psnr(scene(3), truth) + 6
+
+
+# Rendered input with known motion
+
+
+def test_an_animation_on_twos_becomes_smooth(interpolator, scene):
+    frames = [scene(i // 2 * 2) for i in range(5)]
+    smooth = list(render(interpolator, Timeline.multiplied(1).plan(clip(5, duplicates=[1, 3])), iter(frames)))
+    for i in (1, 3):
+        assert psnr(smooth[i], scene(i)) > 35 > psnr(frames[i], scene(i)) + 4
+
+
+def test_a_speed_ramp_shows_the_moments_that_its_curve_asks_for(interpolator, scene):
+    curve = SpeedCurve.of([(0, 1), (1, 0.25)])
+    plan = Timeline.curved(curve).plan(clip(3))
+    found = list(render(interpolator, plan, iter([scene(i) for i in range(3)])))
+    for k, frame in enumerate(found):
+        x = Fraction(k, 24) / curve.duration(Fraction(2, 24))
+        moment = float(2 * curve.source_share(x))
+        assert psnr(frame, scene(moment)) > 36, k
+    assert len(found) == 4
+
+
+# Bad input
+
+
+def test_frames_and_plan_that_do_not_fit_are_refused():
+    plan = Timeline.multiplied(2).plan(clip(4))
+    for frames in (numbered(3), iter(numbered(3))):
+        with pytest.raises(ValueError, match="There are 3 frames, but the plan needs frame 3; make a new plan"):
+            list(render(CrossFade(), plan, frames))
+    with pytest.raises(ValueError, match="goes back to frame 0; frames that come one by one are gone by then"):
+        list(render(CrossFade(), Timeline.at([1.5, 0.5]).plan(clip(3)), iter(numbered(3))))
+    with pytest.raises(ValueError, match="Frame 0 has 3 channels and frame 1 has 4"):
+        list(render(CrossFade(), plan, [*numbered(1), *numbered(3, 4)]))
+    with pytest.raises(ValueError, match="Frame 0 is 64x64 and frame 1 is 80x64"):
+        list(render(CrossFade(), plan, [torch.zeros(3, 64, 64), torch.zeros(3, 64, 80)]))

@@ -1,0 +1,117 @@
+"""`video` and `batch` on the command line, with a renderer that cross-fades."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from video_files import LOSSLESS, CrossFade, clicks, decoded, pattern, times_of, write
+
+from rdvfi_core.__main__ import main
+from rdvfi_core.commands import batch, video
+
+
+@pytest.fixture(autouse=True)
+def cross_fade(monkeypatch):
+    for module in (video, batch):
+        monkeypatch.setattr(module, "load_interpolator", lambda args: CrossFade())
+
+
+@pytest.fixture
+def clip(tmp_path, monkeypatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in.mkv", [pattern(i) for i in range(12)], sound=clicks(0.5, [0.25]), **LOSSLESS)
+    return "in.mkv"
+
+
+def refused(capsys, *argv: str) -> str:
+    try:
+        status = main(list(argv))
+    except SystemExit as error:
+        status = error.code
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("note: ")]
+    assert status == 2 and len(lines) == 1 and lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("times", "count", "fps"),
+    [
+        ([], 24, 48),
+        (["--multiplier", "3"], 36, 72),
+        (["--fps", "59.94"], 30, Fraction(60000, 1001)),
+        (["--slow", "2"], 24, 24),
+        (["--speed", "0.5", "--fps", "30"], 30, 30),
+        (["--loop", "--multiplier", "2"], 24, 48),
+        (["--curve", "curve.json"], 24, 24),
+        (["--shutter", "180", "--multiplier", "1"], 12, 24),
+    ],
+)
+def test_times(clip, capsys, times, count, fps):
+    Path("curve.json").write_text('{"points": [[0, 0.5], [1, 0.5]]}')
+    assert main(["video", clip, "-o", "out.mkv", "--codec", "ffv1", *times]) == 0
+    found = times_of(Path("out.mkv"))
+    assert len(found) == count
+    assert all(abs(time - Fraction(i) / fps) <= Fraction(1, 1999) for i, time in enumerate(found))
+    assert capsys.readouterr().out.startswith(f"out.mkv: {count} frames, 96x64, {float(fps):g} fps")
+    assert sorted(path.name for path in Path().iterdir()) == ["curve.json", "in.mkv", "out.mkv"]
+
+
+def test_the_plan_is_shown_written_edited_and_rendered(clip, capsys):
+    assert main(["video", clip, "--plan-only", "--fps", "30"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "12 source frames, 24 fps, 0.500 s" and "-> 15 frames at 30 fps" in shown[1]
+    assert shown[3] == "1: frames 0 and 1 at 4/5"
+    assert main(["video", clip, "--plan-only", "plan.json", "--fps", "30"]) == 0
+    plan = json.loads(Path("plan.json").read_text())
+    plan["frames"] = plan["frames"][:5]
+    Path("plan.json").write_text(json.dumps(plan))
+    assert main(["video", clip, "-o", "out.mkv", "--plan", "plan.json", "--codec", "ffv1"]) == 0
+    assert len(decoded("out.mkv")) == 5
+
+
+def test_what_is_left_out_is_said(clip, capsys):
+    assert main(["video", clip, "-o", "folder"]) == 0
+    assert capsys.readouterr().err == "note: A folder of PNGs holds no sound; write a video file to keep it.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing.mp4", "-o", "out.mp4"], "nothing.mp4 is not a file"),
+        (["in.mkv"], "There is no output"),
+        (["in.mkv", "-o", "out.avi"], "ends in .avi"),
+        (["in.mkv", "-o", "out.webm", "--codec", "prores"], "prores does not go into .webm"),
+        (["in.mkv", "-o", "out.mp4", "--multiplier", "0.5"], "multiplier is 0.5"),
+        (["in.mkv", "-o", "out.mp4", "--multiplier", "2", "--fps", "60"], "both set the rate"),
+        (["in.mkv", "-o", "out.mp4", "--speed", "-1"], "speed is -1"),
+        (["in.mkv", "-o", "out.mp4", "--curve", "back.json"], "goes backward"),
+        (["in.mkv", "-o", "out.mp4", "--plan", "other.json"], "plan is for 9 source frames, the clip has 12"),
+        (["in.mkv", "-o", "out.mp4", "--cut-threshold", "2"], "no threshold"),
+    ],
+)
+def test_bad_input_is_one_line(clip, capsys, arguments, words):
+    Path("back.json").write_text('{"points": [[0, 1], [1, -1]]}')
+    from rdvfi_core.timeline import Source, Timeline
+
+    Path("other.json").write_text(Timeline.multiplied(2).plan(Source.constant(9, Fraction(24))).to_json())
+    before = sorted(Path().iterdir())
+    assert words in refused(capsys, "video", *arguments)
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_batch_of_videos(clip, capsys):
+    write(Path("second.mkv"), [pattern(-i) for i in range(8)], **LOSSLESS)
+    assert main(["batch", "in.mkv", "second.mkv", "-o", "done", "--fps", "30", "--device", "cpu"]) == 0
+    assert [len(times_of(Path("done", f"{name}.mp4"))) for name in ("in", "second")] == [15, 10]
+    assert capsys.readouterr().out.splitlines() == ["done/in.mp4: done", "done/second.mp4: done"]
+
+
+def test_a_batch_says_which_videos_failed(clip, capsys):
+    Path("bad.mkv").write_text("no video")
+    assert main(["batch", "bad.mkv", "in.mkv", "-o", "done", "--device", "cpu"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert "error: 1 of 2 videos failed: bad.mkv cannot be read" in lines[-1]
+    assert len(times_of(Path("done/in.mp4"))) == 24
