@@ -41,6 +41,24 @@ def python_of(comfyui: Path) -> str:
     return os.environ.get("COMFYUI_PYTHON") or next((str(p) for p in inside if p.is_file()), sys.executable)
 
 
+def in_comfyui(comfyui: Path, script: str) -> dict:
+    """What the script prints last, as JSON; it runs in ComfyUI's own process environment on the CPU, with the pack as
+    the package `pack`."""
+    head = (
+        "import sys, json, types, importlib.util\n"
+        "from comfy.cli_args import args\nargs.cpu = True\n"
+        "import torch\ntorch.set_num_threads(1)\n"
+        f"sys.path.append({str(Path(__file__).parent)!r})\n"
+        f"spec = importlib.util.spec_from_file_location('pack', {str(REPOSITORY / '__init__.py')!r},"
+        f" submodule_search_locations=[{str(REPOSITORY)!r}])\n"
+        "pack = importlib.util.module_from_spec(spec)\nsys.modules['pack'] = pack\nspec.loader.exec_module(pack)\n"
+    )
+    command = [python_of(comfyui), "-c", head + script]
+    done = subprocess.run(command, cwd=comfyui, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
 @dataclass
 class Result:
     """What one run of a graph gave."""

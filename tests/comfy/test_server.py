@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import torch
-from comfyui import PACK, REPOSITORY, Server, python_of
+from comfyui import PACK, REPOSITORY, Server, in_comfyui
 from graphs import LOADER, fit, flow, fuse, interpolate, keyframes, node, preview, sample
 
 SHIPPED = REPOSITORY / "rdvfi_core" / "pretrained" / "rdvfi-s.safetensors"
@@ -100,23 +99,6 @@ def test_half_precision_images_between_nodes_and_two_copies_of_the_pack(comfyui,
         assert result.error is None and len(other.images(result, "show")) == 3
     finally:
         other.stop()
-
-
-def in_comfyui(comfyui: Path, script: str) -> dict:
-    """What the script prints last, as JSON; it runs in ComfyUI's own process environment on the CPU, with the pack as
-    the package `pack`."""
-    head = (
-        "import sys, json, types, importlib.util\n"
-        "from comfy.cli_args import args\nargs.cpu = True\n"
-        "import torch\ntorch.set_num_threads(1)\n"
-        f"spec = importlib.util.spec_from_file_location('pack', {str(REPOSITORY / '__init__.py')!r},"
-        f" submodule_search_locations=[{str(REPOSITORY)!r}])\n"
-        "pack = importlib.util.module_from_spec(spec)\nsys.modules['pack'] = pack\nspec.loader.exec_module(pack)\n"
-    )
-    command = [python_of(comfyui), "-c", head + script]
-    done = subprocess.run(command, cwd=comfyui, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def test_weights_that_are_cast_layer_by_layer_give_the_same_frames(comfyui):
