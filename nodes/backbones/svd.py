@@ -23,10 +23,11 @@ def is_of_family(model) -> bool:
 
 
 def check(request: Request) -> None:
-    kind, channels = type(request.model.model), request.model.model.model_config.unet_config["in_channels"]
+    kind = type(request.model.model)
     cure = "connect Stable Video Diffusion (svd or svd_xt)."
     if kind is not comfy.model_base.SVD_img2vid:
         raise ValueError(f"The MODEL is a {kind.__name__}, which turns around an object; {cure}")
+    channels = request.model.model.model_config.unet_config["in_channels"]
     if channels != INPUT_CHANNELS:
         raise ValueError(f"The MODEL reads {channels} channels, SVD reads {INPUT_CHANNELS}; {cure}")
     _check_vae(request.vae)

@@ -116,10 +116,11 @@ def clip_features(request: Request) -> Tensor | None:  # (1, tokens, 1280)
 
 
 def _check_model(model) -> None:
-    kind, channels = type(model.model), model.model.diffusion_model.in_dim
+    kind = type(model.model)
     cure = "connect Wan2.1-Fun-InP, or a Wan first-last-frame or image-to-video model."
     if kind is not comfy.model_base.WAN21:
         raise ValueError(f"The MODEL is a {kind.__name__}, whose conditions are not two images; {cure}")
+    channels = model.model.diffusion_model.in_dim
     if channels == WAN21.channels:
         raise ValueError(f"The MODEL is a text-to-video Wan, which takes no images; {cure}")
     if channels != INPUT_CHANNELS:

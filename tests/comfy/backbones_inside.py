@@ -64,7 +64,7 @@ def keyframes(model, start, end, count=COUNT, **more) -> dict:
     return RDVFIKeyframes.execute(model, start, end, count, **given).result[0]
 
 
-def from_core(model, positive, negative, latent, steps: int, cfg: float) -> torch.Tensor:
+def from_core(model, positive, negative, latent, steps: int, cfg: float, scheduler: str = "simple") -> torch.Tensor:
     """RandomNoise, BasicGuider or CFGGuider, KSamplerSelect, BasicScheduler, SamplerCustomAdvanced."""
     if cfg == 1:
         guider = core.BasicGuider.execute(model, positive).result[0]
@@ -72,7 +72,7 @@ def from_core(model, positive, negative, latent, steps: int, cfg: float) -> torc
         guider = core.CFGGuider.execute(model, positive, negative, cfg).result[0]
     sampler, sigmas = (
         core.KSamplerSelect.execute("euler").result[0],
-        core.BasicScheduler.execute(model, "simple", steps, 1.0).result[0],
+        core.BasicScheduler.execute(model, scheduler, steps, 1.0).result[0],
     )
     noise = core.RandomNoise.execute(7).result[0]
     return core.SamplerCustomAdvanced.execute(noise, guider, sampler, sigmas, latent).result[0]["samples"]
@@ -167,7 +167,7 @@ def tiny_autoencoder() -> dict:
     encoded = wan.encode_clip(vae, wan.clip_between(start, end, LENGTH))
     still = vae.encode(start.movedim(0, -1)[None].expand(4, -1, -1, -1))
     frames = bridge.decode_frames(encoded, vae, [4])
-    whole = vae.decode(encoded)[0, 4].movedim(-1, 0)
+    whole = vae.decode(encoded)[0, 4].movedim(-1, 0).clamp(0, 1)
     return {
         "latents": encoded.shape[2],
         "first": (encoded[:, :, 0] - still[:, :, 0]).abs().max().item(),
@@ -222,11 +222,8 @@ def svd() -> dict:
         [torch.zeros_like(embedding.image_embeds[None]), values | {"concat_latent_image": torch.zeros_like(rows)}]
     ]
     latent = {"samples": torch.zeros(5, 4, 8, 8)}
-    theirs = from_core(model, positive, negative, latent, 1, 1.0)
-    karras = core.BasicScheduler.execute(model, "karras", 3, 1.0).result[0]
-    guider = core.CFGGuider.execute(model, positive, negative, 2.5).result[0]
-    sampler, noise = core.KSamplerSelect.execute("euler").result[0], core.RandomNoise.execute(7).result[0]
-    guided = core.SamplerCustomAdvanced.execute(noise, guider, sampler, karras, latent).result[0]["samples"]
+    theirs = from_core(model, positive, negative, latent, 1, 1.0, "karras")
+    guided = from_core(model, positive, negative, latent, 3, 2.5, "karras")
     ours = keyframes(model, start, end, 5, steps=3, cfg=2.5, **given)["samples"]
     augmented = [keyframes(model, start, end, 5, augmentation=0.1, **given)["samples"] for _ in range(2)]
     return {

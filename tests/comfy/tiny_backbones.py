@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-WAN = {"dim": 128, "ffn_dim": 256, "num_heads": 1, "num_layers": 2, "freq_dim": 256, "text_dim": 4096}  # 2 layers
-VAE = {"dim": 8, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2, "temperal_downsample": [False, True, True]}
+REPOSITORY = Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location("sizes", REPOSITORY / "nodes" / "backbones" / "architectures.py")
+architectures = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(architectures)
+
+SMALL = {"dim": 128, "ffn_dim": 256, "num_heads": 1, "num_layers": 2}
 
 
 def wan(kind: str = "i2v", channels: int = 36, **more) -> dict[str, Tensor]:
@@ -18,16 +23,15 @@ def wan(kind: str = "i2v", channels: int = 36, **more) -> dict[str, Tensor]:
     import comfy.ldm.wan.model
     import comfy.ops
 
-    model = comfy.ldm.wan.model.WanModel(
-        kind, in_dim=channels, **WAN | more, dtype=torch.float32, operations=comfy.ops.disable_weight_init
-    )
+    size = architectures.WAN_1_3B | SMALL | {"model_type": kind, "in_dim": channels} | more
+    model = comfy.ldm.wan.model.WanModel(**size, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
     return state_of(model)
 
 
 def wan_vae() -> dict[str, Tensor]:
     import comfy.ldm.wan.vae
 
-    return state_of(comfy.ldm.wan.vae.WanVAE(**VAE))
+    return state_of(comfy.ldm.wan.vae.WanVAE(**architectures.WAN_VAE | {"dim": 8}))
 
 
 def tiny_autoencoder(channels: int = 16) -> dict[str, Tensor]:
@@ -51,16 +55,10 @@ def svd_patcher(channels: int = 64):
     import comfy.model_patcher
     import comfy.supported_models
 
-    class Config(comfy.supported_models.SVD_img2vid):
-        unet_config = comfy.supported_models.SVD_img2vid.unet_config | {"model_channels": channels}
-
-    depth = {"transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "transformer_depth_middle": 1}
-    config = Config({
-        "image_size": 32, "model_channels": channels, "in_channels": 8, "out_channels": 4, "channel_mult": [1, 2],
-        "num_res_blocks": [1, 1], "use_linear_in_transformer": True, "context_dim": 1024, "adm_in_channels": 768,
-        "num_classes": "sequential", "use_temporal_attention": True, "use_temporal_resblock": True,
-        "use_spatial_transformer": True, "legacy": False, "num_heads": -1, "num_head_channels": 64, **depth,
-    })  # fmt: skip
+    depth = {"transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "num_res_blocks": [1, 1]}
+    config = comfy.supported_models.SVD_img2vid(
+        architectures.SVD_UNET | depth | {"model_channels": channels, "channel_mult": [1, 2]}
+    )
     config.set_inference_dtype(torch.float32, None)
     model = comfy.model_base.SVD_img2vid(config)
     model.diffusion_model.load_state_dict(state_of(model.diffusion_model))
