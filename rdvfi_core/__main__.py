@@ -15,6 +15,7 @@ COMMANDS = {  # name: (module with add_arguments(parser) and run(args), line for
     "demo": (".commands.demo", "render a sample pair and interpolate it"),
     "evaluate": (".commands.evaluate", "measure how close interpolated frames come to true ones"),
     "benchmark": (".commands.benchmark", "measure time and memory on this machine"),
+    "convert": (".commands.convert", "write diffusion models under names that ComfyUI loads"),
     "train": (".training.commands", "train the networks"),
 }
 BAD_INPUT, INTERRUPTED = 2, 130

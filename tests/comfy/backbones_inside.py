@@ -3,12 +3,17 @@ the package `pack`. Each function answers with what JSON can hold."""
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import comfy.clip_vision
-import comfy.lora
+import comfy.ldm.modules.diffusionmodules.openaimodel
+import comfy.ops
 import comfy.patcher_extension
 import comfy.sd
+import comfy.utils
 import tiny_backbones as tiny
 import torch
 from comfy_extras import nodes_custom_sampler as core
@@ -17,6 +22,9 @@ from comfy_extras.nodes_wan import WanFirstLastFrameToVideo, WanFunInpaintToVide
 from pack.nodes import latents
 from pack.nodes.backbones import bridge, wan
 from pack.nodes.keyframes import RDVFIKeyframes
+from safetensors.torch import save_file
+
+sys.path.append(str(Path(__file__).parents[1]))  # diffusers_names
 
 SIDE, COUNT = 64, 3  # of the clip that a backbone makes: 3 latents, 9 frames of Wan
 LENGTH = 4 * (COUNT - 1) + 1
@@ -52,10 +60,14 @@ def svd_vae():
     return comfy.sd.VAE(sd=tiny.svd_vae())
 
 
+def lora_weights() -> tuple[torch.Tensor, ...]:
+    return tuple(torch.randn(shape, generator=torch.Generator().manual_seed(9)) for shape in ((128, 2), (2, 128)))
+
+
 def with_lora(model):
-    key = "blocks.0.self_attn.q.weight"
-    up, down = (torch.randn(shape, generator=torch.Generator().manual_seed(9)) for shape in ((128, 2), (2, 128)))
-    lora = {f"diffusion_model.{key[:-7]}.lora_up.weight": up, f"diffusion_model.{key[:-7]}.lora_down.weight": down}
+    up, down = lora_weights()
+    layer = "diffusion_model.blocks.0.self_attn.q"
+    lora = {f"{layer}.lora_up.weight": up, f"{layer}.lora_down.weight": down}
     return comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)[0]
 
 
@@ -240,6 +252,49 @@ def svd() -> dict:
     }
 
 
+def converted_files() -> dict:
+    """Weights under diffusers' names: ComfyUI does not know them, and makes the same keyframes of them when converted,
+    also from the file of a whole system."""
+    import diffusers_names
+    from pack.nodes.networks import load_patcher
+    from pack.rdvfi_core.key_names import recognise
+    from pack.rdvfi_core.weight_sets import join
+    from pack.rdvfi_core.weights import shipped
+
+    start, end, truth = picture(1), picture(2), keyframes(wan_model(), picture(1), picture(2))["samples"]
+    state, found = tiny.wan(), {}
+    named = {f"transformer.{theirs}": state[ours] for theirs, ours in diffusers_names.wan(2).items()}
+    with tempfile.TemporaryDirectory() as folder:
+        given, out, system = (f"{folder}/{name}.safetensors" for name in ("given", "out", "system"))
+        save_file(named, given)
+        try:
+            comfy.sd.load_diffusion_model(given)
+        except RuntimeError:
+            found["unknown before"] = True
+        join([given], out)
+        join([given, shipped()], system, (0.0, 0.5, 1.0))
+        for name, path in (("model", out), ("system", system)):
+            model = comfy.sd.load_diffusion_model(path)
+            found[name] = torch.equal(keyframes(model, start, end)["samples"], truth)
+        found["networks"] = sorted(load_patcher(system, "fp32").model.parts)
+
+        up, down = lora_weights()
+        names = ("transformer.blocks.0.attn1.to_q.lora_B.weight", "transformer.blocks.0.attn1.to_q.lora_A.weight")
+        save_file(dict(zip(names, (up, down), strict=True)), given)
+        join([given, shipped()], system, (0.0, 0.5, 1.0))
+        lora = comfy.utils.load_torch_file(system)
+        model = comfy.sd.load_lora_for_models(wan_model(), None, lora, 1.0, 0.0)[0]
+        theirs = keyframes(with_lora(wan_model()), start, end)["samples"]
+        found["LoRA"] = torch.equal(keyframes(model, start, end)["samples"], theirs)
+    with torch.device("meta"):
+        unet = comfy.ldm.modules.diffusionmodules.openaimodel.UNetModel(
+            **tiny.architectures.SVD_UNET, device="meta", operations=comfy.ops.disable_weight_init
+        )
+    native = recognise(diffusers_names.svd(), "svd").names.values()
+    found["SVD's names"] = set(native) == set(unet.state_dict())
+    return found
+
+
 def refusals() -> dict:
     """Sentence by what is wrong; nothing may be encoded or sampled before."""
     import comfy.model_base
@@ -298,8 +353,15 @@ def refusals() -> dict:
 
 
 CHECKS = (
-    equal_to_core_nodes, several_pairs_in_one_call, what_the_vae_sees, tiny_autoencoder, the_bridge, svd, refusals,
-)  # fmt: skip
+    equal_to_core_nodes,
+    several_pairs_in_one_call,
+    what_the_vae_sees,
+    tiny_autoencoder,
+    the_bridge,
+    svd,
+    converted_files,
+    refusals,
+)
 
 
 def answers() -> dict:

@@ -66,6 +66,12 @@ def test_svd_knows_both_ends(inside):
     }
 
 
+def test_comfyui_loads_what_was_converted(inside):
+    found = dict(inside["converted_files"])
+    assert found.pop("networks") == ["autoencoder", "fusion", "motion", "synthesis"]
+    assert found == {"unknown before": True, "model": True, "system": True, "LoRA": True, "SVD's names": True}
+
+
 @pytest.mark.parametrize(
     "case, words",
     [
