@@ -13,7 +13,7 @@ def keyframes(request: Request) -> Keyframes:
     """The latents of the clips between `request.starts` and `request.ends`, one step of the MODEL by default."""
     family = family_of(request.model)
     family.check(request)
-    return family.keyframes(request)
+    return family.denoise(request, family.encode(request))
 
 
 def family_of(model):

@@ -42,19 +42,7 @@ def check(request: Request) -> None:
     check_width(request.negative, EMBEDDING_WIDTH, "negative", "SVD's CLIP vision")
 
 
-def keyframes(request: Request) -> Keyframes:
-    rows = known_ends(request)
-    positive = with_values(request.positive or image_embedding(request), conditions(request, rows))
-    negative = None
-    if request.cfg != 1:
-        unconditional = request.negative or _embedding(torch.zeros(1, EMBEDDING_WIDTH))
-        negative = with_values(unconditional, conditions(request, torch.zeros_like(rows)))
-    noise = noise_like((request.count, SVD.channels, *request.latent_size), request.seed)
-    latents = sample(request, request.model, positive, negative, noise, "karras")
-    return Keyframes(latents[None], latent_times(request.count, SVD.temporal_stride), SVD.name)
-
-
-def known_ends(request: Request) -> Tensor:  # (T, 4, h/8, w/8)
+def encode(request: Request) -> Tensor:  # (T, 4, h/8, w/8)
     """One row for every frame: ComfyUI would repeat fewer rows, not leave frames out between them."""
     interrupted()
     ends = torch.cat((request.starts, request.ends))
@@ -63,6 +51,18 @@ def known_ends(request: Request) -> Tensor:  # (T, 4, h/8, w/8)
         ends = ends + request.augmentation * noise.to(ends)
     first, last = request.vae.encode(ends.movedim(1, -1)).split(1)
     return torch.cat((first, first.new_zeros(request.count - 2, *first.shape[1:]), last))
+
+
+def denoise(request: Request, rows: Tensor) -> Keyframes:
+    """rows: of `encode`."""
+    positive = with_values(request.positive or image_embedding(request), conditions(request, rows))
+    negative = None
+    if request.cfg != 1:
+        unconditional = request.negative or _embedding(torch.zeros(1, EMBEDDING_WIDTH))
+        negative = with_values(unconditional, conditions(request, torch.zeros_like(rows)))
+    noise = noise_like((request.count, SVD.channels, *request.latent_size), request.seed)
+    latents = sample(request, request.model, positive, negative, noise, "karras")
+    return Keyframes(latents[None], latent_times(request.count, SVD.temporal_stride), SVD.name)
 
 
 def conditions(request: Request, rows: Tensor) -> dict:

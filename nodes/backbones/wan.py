@@ -40,24 +40,7 @@ def check(request: Request) -> None:
     check_width(request.negative, width, "negative", "Wan's text encoder umt5")
 
 
-def keyframes(request: Request) -> Keyframes:
-    """B clips in one call of the model."""
-    image_values = conditions(request)
-    text = request.positive or null_text(request.model)
-    positive = with_values(text, image_values)
-    negative = None
-    if request.cfg != 1:
-        negative = with_values(request.negative or null_text(request.model), image_values)
-    model = request.model
-    if request.shift:
-        (model,) = ModelSamplingSD3().patch(model, request.shift)
-    shape = (WAN21.channels, request.count, *request.latent_size)
-    noise = noise_like((1, *shape), request.seed).expand(len(request.starts), *shape)  # a pair alone gets the same
-    latents = sample(request, model, positive, negative, noise, "simple")
-    return Keyframes(latents.movedim(2, 1), latent_times(request.count, WAN21.temporal_stride), WAN21.name)
-
-
-def conditions(request: Request) -> dict:
+def encode(request: Request) -> dict:
     """What core's WanFirstLastFrameToVideo adds to a CONDITIONING. CLIP features are zeros where none are given, as in
     Wan-Fun's own inference: without any, ComfyUI's image attention would look at the text instead."""
     length = frames_of(request.count, WAN21.temporal_stride)
@@ -74,6 +57,22 @@ def conditions(request: Request) -> dict:
         values["clip_vision_output"] = comfy.clip_vision.Output()
         values["clip_vision_output"].penultimate_hidden_states = features
     return values
+
+
+def denoise(request: Request, image_values: dict) -> Keyframes:
+    """B clips in one call of the model. image_values: of `encode`."""
+    text = request.positive or null_text(request.model)
+    positive = with_values(text, image_values)
+    negative = None
+    if request.cfg != 1:
+        negative = with_values(request.negative or null_text(request.model), image_values)
+    model = request.model
+    if request.shift:
+        (model,) = ModelSamplingSD3().patch(model, request.shift)
+    shape = (WAN21.channels, request.count, *request.latent_size)
+    noise = noise_like((1, *shape), request.seed).expand(len(request.starts), *shape)  # a pair alone gets the same
+    latents = sample(request, model, positive, negative, noise, "simple")
+    return Keyframes(latents.movedim(2, 1), latent_times(request.count, WAN21.temporal_stride), WAN21.name)
 
 
 def clip_between(start: Tensor, end: Tensor, length: int) -> Tensor:  # (3, h, w) twice -> (length, h, w, 3)

@@ -19,7 +19,7 @@ import torch
 from ..conventions import KEYFRAMES, SMALLEST_SIDE, uniform_times
 from ..sample import sample_scene
 from ..warp import resize
-from . import add_model_arguments, checked_device, load_interpolator
+from . import add_model_arguments, benchmark_backbone, checked_device, load_interpolator
 from .interpolate import count_argument
 
 SIZES = "448x256,1024x576,1920x1080,3840x2160"
@@ -45,15 +45,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         "Peak memory is the device's on CUDA and the whole process's otherwise; every size has a process of its own."
     )
     parser.add_argument("--frames", type=count_argument, default=24, metavar="N", help="frames per pair (default: 24)")
-    parser.add_argument("--sizes", type=sizes_argument, default=SIZES, metavar="LIST", help="default: %(default)s")
+    parser.add_argument("--sizes", type=sizes_argument, metavar="LIST", help=f"default: {SIZES}")
+    benchmark_backbone.add_arguments(parser)
     add_model_arguments(parser)
 
 
 def run(args: Namespace) -> None:
+    if args.backbone is not None:
+        benchmark_backbone.run(args, args.sizes)
+        return
     checked_device(args.device)
     counts = sorted({max(1, args.frames // 4), args.frames})
     measurements = []
-    for width, height in args.sizes:
+    for width, height in args.sizes or sizes_argument(SIZES):
         print(f"{width}x{height} ...", file=sys.stderr)
         measurements.append(in_fresh_process(measure, args, width, height, counts))
     print(to_markdown(measurements, counts, machine(args.device)), end="")

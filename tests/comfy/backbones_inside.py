@@ -20,7 +20,7 @@ from comfy_extras import nodes_custom_sampler as core
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from comfy_extras.nodes_wan import WanFirstLastFrameToVideo, WanFunInpaintToVideo
 from pack.nodes import latents
-from pack.nodes.backbones import bridge, wan
+from pack.nodes.backbones import bridge, random_models, wan
 from pack.nodes.keyframes import RDVFIKeyframes
 from safetensors.torch import save_file
 
@@ -220,7 +220,7 @@ def the_bridge() -> dict:
 def svd() -> dict:
     from pack.nodes.backbones import svd as family
 
-    model, calls = counted(tiny.svd_patcher())
+    model, calls = counted(tiny.svd())
     start, end, embedding = picture(1), picture(2), clip_features(3)
     given = {"vae": svd_vae(), "clip_vision_start_image": embedding, "fps": 12, "motion_bucket": 40}
     made = keyframes(model, start, end, 5, **given)
@@ -288,7 +288,7 @@ def converted_files() -> dict:
         found["LoRA"] = torch.equal(keyframes(model, start, end)["samples"], theirs)
     with torch.device("meta"):
         unet = comfy.ldm.modules.diffusionmodules.openaimodel.UNetModel(
-            **tiny.architectures.SVD_UNET, device="meta", operations=comfy.ops.disable_weight_init
+            **random_models.SVD_UNET, device="meta", operations=comfy.ops.disable_weight_init
         )
     native = recognise(diffusers_names.svd(), "svd").names.values()
     found["SVD's names"] = set(native) == set(unet.state_dict())
@@ -324,7 +324,7 @@ def refusals() -> dict:
         return "nothing was refused"
 
     vae, image_vae = Untouched(wan_vae()), Untouched(svd_vae())
-    svd_model = tiny.svd_patcher()
+    svd_model = tiny.svd()
     camera, sv3d = comfy.model_base.WAN21_Vace, comfy.model_base.SV3D_u
     for kind in (camera, sv3d, comfy.model_base.Flux):
         torch.nn.Module.__init__(Other(kind).model)

@@ -8,77 +8,50 @@ import sys
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-REPOSITORY = Path(__file__).parents[2]
-spec = importlib.util.spec_from_file_location("sizes", REPOSITORY / "nodes" / "backbones" / "architectures.py")
-architectures = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(architectures)
-
-SMALL = {"dim": 128, "ffn_dim": 256, "num_heads": 1, "num_layers": 2}
+RANDOM_MODELS = Path(__file__).parents[2] / "nodes" / "backbones" / "random_models.py"
+CPU = torch.device("cpu")
 
 
-def wan(kind: str = "i2v", channels: int = 36, **more) -> dict[str, Tensor]:
+def random_models():
+    """The pack's module; it stands alone, so it can be read without the pack. ComfyUI's flags must be set before."""
+    spec = importlib.util.spec_from_file_location("random_models", RANDOM_MODELS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def wan(kind: str = "i2v", channels: int = 36) -> dict[str, Tensor]:
     """kind: "i2v" has the CLIP branch of Wan2.1-Fun-InP, "t2v" has none."""
-    import comfy.ldm.wan.model
-    import comfy.ops
-
-    size = architectures.WAN_1_3B | SMALL | {"model_type": kind, "in_dim": channels} | more
-    model = comfy.ldm.wan.model.WanModel(**size, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
-    return state_of(model)
+    made = random_models()
+    changes = made.SMALL_WAN | {"model_type": kind, "in_dim": channels}
+    return made.wan(CPU, torch.float32, **changes).model.diffusion_model.state_dict()
 
 
 def wan_vae() -> dict[str, Tensor]:
-    import comfy.ldm.wan.vae
-
-    return state_of(comfy.ldm.wan.vae.WanVAE(**architectures.WAN_VAE | {"dim": 8}))
+    made = random_models()
+    return made.wan_vae(**made.SMALL_WAN_VAE).first_stage_model.state_dict()
 
 
 def tiny_autoencoder(channels: int = 16) -> dict[str, Tensor]:
     """Like lighttaew2_1: float32, so ComfyUI takes its latents as they are."""
     import comfy.taesd.taehv
 
-    return state_of(comfy.taesd.taehv.TAEHV(channels))
+    return random_models().random_state(comfy.taesd.taehv.TAEHV(channels))
 
 
 def svd_vae() -> dict[str, Tensor]:
     """SVD's latents are those of Stable Diffusion 1.5, for which ComfyUI knows a tiny autoencoder."""
     import comfy.taesd.taesd
 
-    return state_of(comfy.taesd.taesd.TAESD(latent_channels=4))
+    return random_models().random_state(comfy.taesd.taesd.TAESD(latent_channels=4))
 
 
-def svd_patcher(channels: int = 64):
+def svd():
     """A MODEL of SVD's class. Its smallest checkpoint that ComfyUI recognises has 850 MB, so none is written."""
-    import comfy.model_base
-    import comfy.model_management
-    import comfy.model_patcher
-    import comfy.supported_models
-
-    depth = {"transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "num_res_blocks": [1, 1]}
-    config = comfy.supported_models.SVD_img2vid(
-        architectures.SVD_UNET | depth | {"model_channels": channels, "channel_mult": [1, 2]}
-    )
-    config.set_inference_dtype(torch.float32, None)
-    model = comfy.model_base.SVD_img2vid(config)
-    model.diffusion_model.load_state_dict(state_of(model.diffusion_model))
-    cpu = torch.device("cpu")
-    return comfy.model_patcher.CoreModelPatcher(model.eval(), load_device=cpu, offload_device=cpu)
-
-
-def state_of(model: nn.Module) -> dict[str, Tensor]:
-    """Random weights that keep the size of what goes through them, the same on every call."""
-    generator, state = torch.Generator().manual_seed(0), {}
-    for key, tensor in model.state_dict().items():
-        values = torch.randn(tensor.shape, generator=generator)
-        if key.endswith(("gamma", "norm_q.weight", "norm_k.weight", "norm_k_img.weight", "norm3.weight")):
-            values = 1 + 0.1 * values
-        elif tensor.ndim < 2:
-            values = 0.1 * values
-        else:
-            values = values / tensor[0].numel() ** 0.5
-        state[key] = values
-    return state
+    made = random_models()
+    return made.svd(CPU, torch.float32, **made.SMALL_SVD)
 
 
 FILES = {
