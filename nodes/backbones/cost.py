@@ -53,8 +53,7 @@ def build(family: str, scale: str) -> System:
         vae = random_models.wan_vae(**random_models.SMALL_WAN_VAE if small else {})
         return System(wan, model, vae, networks, latents, long_side)
     model = random_models.svd(device, dtype, **random_models.SMALL_SVD if small else {})
-    vae = random_models.svd_vae(**{"ch": 32} if small else {})
-    return System(svd, model, vae, networks, latents, long_side)
+    return System(svd, model, random_models.svd_vae(), networks, latents, long_side)
 
 
 def measure(system: System, width: int, height: int, frames: int) -> dict:

@@ -109,17 +109,17 @@ def wan_vae(**changes):
     return comfy.sd.VAE(sd=random_state(comfy.ldm.wan.vae.WanVAE(**WAN_VAE | changes)))
 
 
-def svd_vae(**changes):
-    """With SVD's own decoder, which looks at all frames of a clip."""
-    return comfy.sd.VAE(sd=random_state(_svd_vae(SVD_VAE | changes)))
+def svd_vae():
+    """With SVD's own decoder, which looks at all frames of a clip. ComfyUI knows it in one size only."""
+    return comfy.sd.VAE(sd=random_state(_svd_vae()))
 
 
-def _svd_vae(size: dict[str, Any]) -> nn.Module:
+def _svd_vae() -> nn.Module:
     video = {"video_kernel_size": [3, 1, 1], "alpha": 0.0}
     return comfy.ldm.models.autoencoder.AutoencodingEngine(
         regularizer_config={"target": "comfy.ldm.models.autoencoder.DiagonalGaussianRegularizer"},
-        encoder_config={"target": f"{LDM}.diffusionmodules.model.Encoder", "params": size},
-        decoder_config={"target": f"{LDM}.temporal_ae.VideoDecoder", "params": size | video},
+        encoder_config={"target": f"{LDM}.diffusionmodules.model.Encoder", "params": SVD_VAE},
+        decoder_config={"target": f"{LDM}.temporal_ae.VideoDecoder", "params": SVD_VAE | video},
     )
 
 
@@ -132,7 +132,7 @@ def networks(family: str) -> dict[str, nn.Module]:
     unet = comfy.ldm.modules.diffusionmodules.openaimodel.UNetModel(
         **SVD_UNET, device=torch.empty(0).device, operations=operations
     )
-    return {"model": unet, "vae": _svd_vae(SVD_VAE)}
+    return {"model": unet, "vae": _svd_vae()}
 
 
 def random_state(model: nn.Module) -> dict[str, Tensor]:
