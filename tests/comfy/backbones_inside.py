@@ -217,6 +217,51 @@ def the_bridge() -> dict:
     }
 
 
+def estimator_of_wans_latents() -> dict:
+    """Weights whose estimator reads Wan's latents take them as they are: no VAE, nothing decoded."""
+    from pack.nodes.networks import load_patcher
+    from pack.nodes.trajectory import RDVFIFitTrajectory
+    from pack.rdvfi_core import weights
+    from pack.rdvfi_core.pipeline import NETWORKS
+
+    configs = {
+        "autoencoder": {"channels": 16, "width": 8, "space": "wan21"},
+        "motion": {"latent_channels": 16, "fine": 8, "width": 16, "hidden": 12},
+        "fusion": {"fine": 8, "hidden": 12},
+    }
+    shipped = weights.load(weights.shipped())
+    networks = {name: NETWORKS[name](**config) for name, config in configs.items()}
+    config, state = shipped.network("synthesis")
+    networks["synthesis"], configs["synthesis"] = weights.build(NETWORKS["synthesis"], config, state), config
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/wan.safetensors"
+        weights.save(path, networks, configs, {"latent_space": "wan21", "licence": "none"})
+        model = load_patcher(path, "fp32")
+    samples = torch.randn(1, 16, 3, 44, 44, generator=torch.Generator().manual_seed(0))
+    latent = {"samples": samples, "rdvfi": {"times": (0.0, 0.5, 1.0), "space": "wan21"}}
+    taken = latents.from_latent(latent, model, (352, 352))
+    fitted = RDVFIFitTrajectory.execute(model, picture(1), picture(2), False, latent).result[0]
+    chosen = latents.chosen_from_latent(latent, model, None, 1, True)
+    return {
+        "space": taken.space,
+        "untouched": torch.equal(taken.latents, samples.movedim(1, 2)),
+        "knots": list(fitted.times),
+        "chosen": list(chosen.times),
+    }
+
+
+def times_of_latents() -> dict:
+    """One time per latent: its frame is the last that it holds."""
+    from pack.nodes.networks import load_patcher
+    from pack.rdvfi_core.weights import shipped
+
+    made = keyframes(wan_model(), picture(1), picture(2), 4)["samples"]
+    model = load_patcher(str(shipped()), "fp32")
+    found = latents.chosen_from_latent({"samples": made}, model, wan_vae(), 0, True, (0.0, 0.2, 0.9, 1.0))
+    truth = latents.loaded(model).encode_frames(bridge.decode_frames(made, wan_vae(), [4, 8]), (0.2, 0.9))
+    return {"times": list(found.times), "equal": torch.equal(found.latents, truth.latents)}
+
+
 def svd() -> dict:
     from pack.nodes.backbones import svd as family
 
@@ -358,6 +403,8 @@ CHECKS = (
     what_the_vae_sees,
     tiny_autoencoder,
     the_bridge,
+    estimator_of_wans_latents,
+    times_of_latents,
     svd,
     converted_files,
     refusals,

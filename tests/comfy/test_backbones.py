@@ -51,6 +51,15 @@ def test_the_bridge_decodes_what_it_needs(inside):
     assert found["frames"] == [25, 7]
 
 
+def test_an_estimator_of_wans_latents_takes_them_as_they_are(inside):
+    found = inside["estimator_of_wans_latents"]
+    assert found == {"space": "wan21", "untouched": True, "knots": [0.0, 0.5, 1.0], "chosen": [0.5]}
+
+
+def test_a_time_for_each_latent_is_that_of_its_last_frame(inside):
+    assert inside["times_of_latents"] == {"times": [0.2, 0.9], "equal": True}
+
+
 def test_svd_knows_both_ends(inside):
     assert inside["svd"] == {
         "call": [5, 8, 8, 8],
