@@ -13,8 +13,9 @@ from graphs import LOADER, fit, flow, from_frames, fuse, keyframes, node, previe
 
 @pytest.fixture(scope="module")
 def inside(comfyui) -> dict:
-    """All answers of `backbones_inside`; starting ComfyUI's Python takes longer than they do."""
-    return in_comfyui(comfyui, "import backbones_inside\nprint(json.dumps(backbones_inside.answers()))")
+    """All answers of `backbones_inside` and `backbone_files_inside`: starting ComfyUI is what takes time."""
+    script = "import backbone_files_inside as files, backbones_inside\n"
+    return in_comfyui(comfyui, script + "print(json.dumps(backbones_inside.answers(*files.CHECKS)))")
 
 
 def test_wan_keyframes_are_those_of_the_core_nodes_bit_for_bit(inside):
