@@ -76,6 +76,18 @@ class Pair:
         return cls(*check_pair(start.rgb(0), end.rgb(0), ("start_image", "end_image")), planes, start)
 
 
+def pairs(start_images: Tensor, end_images: Tensor) -> tuple[Tensor, Tensor]:  # (B, 3, H, W) each, on the CPU
+    """As many start images as end images, for what can work on several pairs at once."""
+    starts, ends = Pictures.of(start_images, "start_image"), Pictures.of(end_images, "end_image")
+    if len(starts) != len(ends):
+        raise ValueError(
+            f"start_image holds {len(starts)} images and end_image {len(ends)}; give one end image for each start."
+        )
+    both = [check_pair(starts.rgb(i), ends.rgb(i), ("start_image", "end_image")) for i in range(len(starts))]
+    first, second = (torch.cat(images).float().cpu() for images in zip(*both, strict=True))
+    return first, second
+
+
 def empty_frames(count: int, like: Pictures) -> Tensor:  # (count, H, W, C) where and as ComfyUI keeps its images
     return torch.empty(
         (count, *like.size, like.channels), dtype=mm.intermediate_dtype(), device=mm.intermediate_device()

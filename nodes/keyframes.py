@@ -1,22 +1,22 @@
-"""RDVFI Keyframes, and RDVFI Keyframes From Frames. Keyframes travel as a LATENT (1, C, N, h, w) that also knows when
-its frames are and what its channels mean."""
+"""RDVFI Keyframes, and RDVFI Keyframes From Frames."""
 
 from __future__ import annotations
 
-import comfy.model_management as mm
 import torch
 from comfy_api.latest import io
-from torch import Tensor
 
-from ..rdvfi_core.conventions import KEYFRAMES, spanning_times, uniform_times
-from ..rdvfi_core.keyframes import MOST_KEYFRAMES, Keyframes, check_times
+from ..rdvfi_core.conventions import KEYFRAMES, motion_size
+from ..rdvfi_core.keyframes import check_times, choose
 from ..rdvfi_core.timeline import parse_times
-from .images import Pair, Pictures
-from .networks import interrupted, loaded
+from ..rdvfi_core.warp import resize
+from . import backbones
+from .backbones.request import Request
+from .images import Pair, Pictures, pairs
+from .latents import chosen_from_latent, to_latent
+from .networks import Networks, interrupted, loaded
 from .types import CATEGORY, Model
 
-KEY = "rdvfi"  # of a LATENT's dict: {"times": (N,), "space": name}
-BUILT_IN_SPACE = "rdvfi"
+MOST_LATENTS = 33  # of a backbone's clip: 129 frames of Wan
 
 
 class RDVFIKeyframes(io.ComfyNode):
@@ -26,20 +26,35 @@ class RDVFIKeyframes(io.ComfyNode):
             node_id="RDVFIKeyframes",
             display_name="RDVFI Keyframes",
             category=CATEGORY,
-            description="Sparse latent keyframes between two images, at low resolution. With a generator's weights "
-            "they are imagined in one step; without, both images are warped along straight motion.",
-            search_aliases=["in-between", "tween", "inbetween", "latent keyframes", "generative inbetweening"],
+            description="Sparse latent keyframes between two images, at low resolution: imagined in one step by a "
+            "diffusion model (Wan2.1-Fun-InP, Wan first-last-frame, SVD) or by the weights' own generator, else warped "
+            "along straight motion.",
+            search_aliases=[
+                "in-between",
+                "tween",
+                "inbetween",
+                "latent keyframes",
+                "generative inbetweening",
+                "wan",
+                "svd",
+            ],
             inputs=[
-                Model.Input("model", tooltip="From RDVFI Load Model."),
+                io.MultiType.Input(
+                    "model",
+                    types=[Model, io.Model],
+                    tooltip="From RDVFI Load Model, or a diffusion MODEL that makes a clip between two images: "
+                    "Wan2.1-Fun-InP, Wan first-last-frame or image-to-video, SVD.",
+                ),
                 io.Image.Input("start_image", tooltip="The first image (time 0)."),
                 io.Image.Input("end_image", tooltip="The second image (time 1), of the same size."),
                 io.Int.Input(
                     "count",
                     default=KEYFRAMES,
                     min=1,
-                    max=MOST_KEYFRAMES,
+                    max=MOST_LATENTS,
                     advanced=True,
-                    tooltip="Number of keyframes, evenly between the two images.",
+                    tooltip="Number of keyframes, evenly between the two images. Of a diffusion MODEL: latents of its "
+                    "clip, both images included; 7 are 25 frames of Wan.",
                 ),
                 io.Combo.Input(
                     "source",
@@ -53,9 +68,10 @@ class RDVFIKeyframes(io.ComfyNode):
                     "steps",
                     default=1,
                     min=1,
-                    max=50,
+                    max=100,
                     advanced=True,
-                    tooltip="Sampling steps of the generator. It is trained for one.",
+                    tooltip="Sampling steps. One is for models tuned to one step; others need 4 with a distilled LoRA, "
+                    "20 or more without.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -65,20 +81,152 @@ class RDVFIKeyframes(io.ComfyNode):
                     control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Noise of the generator. Straight keyframes do not depend on it.",
                 ),
+                io.Vae.Input(
+                    "vae", optional=True, tooltip="Of the diffusion MODEL, which it needs to see the two images."
+                ),
+                io.Conditioning.Input(
+                    "positive", optional=True, tooltip="Text for a diffusion MODEL. Unconnected: no text."
+                ),
+                io.Conditioning.Input(
+                    "negative", optional=True, tooltip="Used where cfg is not 1. Unconnected: no text."
+                ),
+                io.ClipVisionOutput.Input(
+                    "clip_vision_start_image",
+                    optional=True,
+                    tooltip="CLIP features of the start image, for a diffusion MODEL that reads them. Unconnected: "
+                    "zeros.",
+                ),
+                io.ClipVisionOutput.Input(
+                    "clip_vision_end_image",
+                    optional=True,
+                    tooltip="CLIP features of the end image, for Wan first-last-frame models.",
+                ),
+                io.Float.Input(
+                    "cfg",
+                    default=1.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Guidance of a diffusion MODEL. 1 for one-step and distilled models, and twice as fast.",
+                ),
+                io.Float.Input(
+                    "shift",
+                    default=0.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Noise shift of Wan for more than one step. 0: the MODEL's own.",
+                ),
+                io.Int.Input(
+                    "long_side",
+                    default=0,
+                    min=0,
+                    max=2048,
+                    step=32,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Longer side in pixels of the clip that a diffusion MODEL makes. 0: the motion grid, about "
+                    "448x256. Models that were not tuned to it draw better at their own size, such as 832.",
+                ),
+                io.Int.Input(
+                    "fps",
+                    default=6,
+                    min=1,
+                    max=1024,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Frames per second that SVD is told.",
+                ),
+                io.Int.Input(
+                    "motion_bucket",
+                    default=127,
+                    min=1,
+                    max=1023,
+                    optional=True,
+                    advanced=True,
+                    tooltip="How much motion SVD is told to make.",
+                ),
+                io.Float.Input(
+                    "augmentation",
+                    default=0.0,
+                    min=0.0,
+                    max=10.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Noise on the images that SVD sees, and is told about.",
+                ),
             ],
             outputs=[
                 io.Latent.Output(
                     display_name="keyframes",
-                    tooltip="For RDVFI Fit Trajectory, or VAE Decode with the vae of RDVFI Load Model.",
+                    tooltip="For RDVFI Fit Trajectory, or VAE Decode with the VAE of the model that made them.",
                 )
             ],
         )
 
     @classmethod
-    def execute(cls, model, start_image, end_image, count, source, steps, seed) -> io.NodeOutput:
-        pair = Pair.of(start_image, end_image)
-        found = loaded(model).keyframes(pair.start, pair.end, count, seed, source, steps, interrupted)
-        return io.NodeOutput(to_latent(found))
+    def execute(
+        cls,
+        model,
+        start_image,
+        end_image,
+        count,
+        source,
+        steps,
+        seed,
+        vae=None,
+        positive=None,
+        negative=None,
+        clip_vision_start_image=None,
+        clip_vision_end_image=None,
+        cfg=1.0,
+        shift=0.0,
+        long_side=0,
+        fps=6,
+        motion_bucket=127,
+        augmentation=0.0,
+    ) -> io.NodeOutput:
+        if isinstance(getattr(model, "model", None), Networks):
+            pair = Pair.of(start_image, end_image)
+            found = loaded(model).keyframes(pair.start, pair.end, count, seed, source, steps, interrupted)
+            return io.NodeOutput(to_latent(found))
+        if source == "straight":
+            raise ValueError(
+                "Straight keyframes need no diffusion MODEL; connect RDVFI Load Model, or set source to auto."
+            )
+        starts, ends = pairs(start_image, end_image)
+        size = keyframe_size(*starts.shape[-2:], long_side)
+        request = Request(
+            model=model,
+            vae=vae,
+            starts=resize(starts, *size),
+            ends=resize(ends, *size),
+            count=count,
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            shift=shift,
+            positive=positive,
+            negative=negative,
+            clip_start=clip_vision_start_image,
+            clip_end=clip_vision_end_image,
+            fps=fps,
+            motion_bucket=motion_bucket,
+            augmentation=augmentation,
+        )
+        return io.NodeOutput(to_latent(backbones.keyframes(request)))
+
+
+def keyframe_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """(h, w) of the frames that a backbone makes for images of (height, width): the motion grid, or about so long."""
+    if not long_side:
+        return motion_size(height, width)
+    return motion_size(height, width, round(long_side**2 * min(height, width) / max(height, width)))
 
 
 class RDVFIKeyframesFromFrames(io.ComfyNode):
@@ -137,91 +285,11 @@ class RDVFIKeyframesFromFrames(io.ComfyNode):
     @classmethod
     def execute(cls, model, frames, count, ends_included, vae=None, times="") -> io.NodeOutput:
         if isinstance(frames, dict):
-            samples, known = video(frames), frames.get(KEY)
-            if known is not None and known["space"] == BUILT_IN_SPACE:
-                chosen, when = choose(samples.shape[2], count, ends_included, _times(times), known["times"])
-                return io.NodeOutput(to_latent(Keyframes(samples.movedim(1, 2)[:, chosen], when, BUILT_IN_SPACE)))
-            frames = decoded(frames["samples"], vae)
+            return io.NodeOutput(to_latent(chosen_from_latent(frames, model, vae, count, ends_included, _times(times))))
         pictures = Pictures.of(frames, "frames")
         chosen, when = choose(len(pictures), count, ends_included, _times(times))
         rgb = torch.cat([pictures.rgb(i) for i in chosen])
         return io.NodeOutput(to_latent(loaded(model).encode_frames(rgb, when)))
-
-
-def choose(
-    frames: int, count: int, ends_included: bool, times: list[float], known: tuple[float, ...] | None = None
-) -> tuple[list[int], tuple[float, ...]]:
-    """Which of the frames become keyframes, and their times. `times`, or else those that the frames bring along, or
-    else even spacing."""
-    if times:
-        if len(times) != frames:
-            raise ValueError(f"There are {len(times)} times for {frames} frames; give one for each, or none.")
-    elif known is not None:
-        times = known
-    elif ends_included:
-        if frames < 3:
-            raise ValueError(f"There are {frames} frames, both ends included; give at least 3 to have one between.")
-        times = spanning_times(frames)
-    else:
-        times = uniform_times(frames)
-    check_times(times)
-    inner = [i for i, time in enumerate(times) if 0 < time < 1]
-    if not inner:
-        raise ValueError("None of the frames lies between the start and end images; give frames from between.")
-    if 0 < count < len(inner):
-        inner = [inner[round((i + 1) * (len(inner) + 1) / (count + 1)) - 1] for i in range(count)]
-    return inner, tuple(float(times[i]) for i in inner)
-
-
-def to_latent(keyframes: Keyframes) -> dict:
-    samples = keyframes.latents.movedim(1, 2).to(mm.intermediate_device())
-    return {"samples": samples, KEY: {"times": keyframes.times, "space": keyframes.space}}
-
-
-def from_latent(latent: dict, model, size: tuple[int, int], vae=None) -> Keyframes:
-    """The keyframes of a LATENT in the built-in space, on a motion grid of `size`. Latents of another space cross over
-    through RGB: `vae` decodes them, and the frames at their times are encoded anew."""
-    samples = video(latent)
-    known = latent.get(KEY)
-    if known is not None and len(known["times"]) == samples.shape[2]:
-        times = known["times"]
-    else:
-        times = latent_times(samples.shape[2])
-    if known is not None and known["space"] == BUILT_IN_SPACE:
-        return Keyframes(samples.movedim(1, 2), tuple(times), BUILT_IN_SPACE)
-    frames = decoded(latent["samples"], vae)
-    last = samples.shape[2] - 1
-    picked = [round(i * (len(frames) - 1) / last) if last else 0 for i in range(last + 1)]
-    rgb = frames[picked][..., :3].movedim(-1, 1).float()
-    return loaded(model).encode_frames(rgb, times, size)
-
-
-def decoded(samples: Tensor, vae) -> Tensor:  # a LATENT's samples, as another model made them -> (F, H, W, 3)
-    """All frames of the video at once: a VAE that packs several frames into a latent needs all the latents before."""
-    if vae is None:
-        raise ValueError(
-            f"The keyframes are latents with {samples.shape[1]} channels of another model; connect the VAE that "
-            "decodes them."
-        )
-    frames = vae.decode(samples)
-    return frames.reshape(-1, *frames.shape[-3:])
-
-
-def latent_times(count: int) -> tuple[float, ...]:
-    """Of latents that bring no times along: the first is the start image, the last is the end image."""
-    return uniform_times(1) if count == 1 else spanning_times(count)
-
-
-def video(latent: dict) -> Tensor:  # (1, C, N, h, w)
-    """A LATENT's frames: of a video model, or of an image model whose batch is the time."""
-    samples = latent["samples"]
-    if samples.ndim == 4:
-        return samples.movedim(0, 1)[None]
-    if samples.ndim != 5 or len(samples) != 1:
-        raise ValueError(
-            f"The latent has the shape {tuple(samples.shape)}; give one video (1, C, N, h, w), or frames (N, C, h, w)."
-        )
-    return samples
 
 
 def _times(text: str) -> list[float]:

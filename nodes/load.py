@@ -9,17 +9,23 @@ import folder_paths
 import torch
 from comfy_api.latest import io
 
-from ..rdvfi_core.weights import shipped
+from ..rdvfi_core.weights import load_null_text, shipped
 from .networks import PRECISIONS, interrupted, load_patcher
 from .types import CATEGORY, InterpolationModel, Model
 
 FOLDER = "rdvfi"
+SHARED_FOLDERS = ("diffusion_models", "loras")
 BUILT_IN = "built-in"
+TEXT_CHANNELS = 4096  # of Wan's text
 
 
 def register_folder() -> None:
-    """models/rdvfi, beside what other packs or the user's settings may have registered under the name."""
+    """models/rdvfi, beside what other packs or the user's settings may have registered under the name. A file of a
+    whole system lies in the folder rdvfi below those that core's loaders read, and is found there by both."""
     folder_paths.add_model_folder_path(FOLDER, os.path.join(folder_paths.models_dir, FOLDER))
+    for kind in SHARED_FOLDERS:
+        for path in folder_paths.get_folder_paths(kind):
+            folder_paths.add_model_folder_path(FOLDER, os.path.join(path, FOLDER))
     paths, _ = folder_paths.folder_names_and_paths[FOLDER]
     folder_paths.folder_names_and_paths[FOLDER] = (paths, {".safetensors"})
 
@@ -39,7 +45,8 @@ class RDVFILoadModel(io.ComfyNode):
                     "weights",
                     options=[BUILT_IN, *folder_paths.get_filename_list(FOLDER)],
                     default=BUILT_IN,
-                    tooltip="The weights that come with the pack, or a file in models/rdvfi.",
+                    tooltip="The weights that come with the pack, or a file in models/rdvfi, or in a folder rdvfi in "
+                    "models/diffusion_models or models/loras.",
                 ),
                 io.Combo.Input(
                     "precision",
@@ -60,6 +67,11 @@ class RDVFILoadModel(io.ComfyNode):
                     display_name="interp_model",
                     tooltip="The same model for core's own node FrameInterpolate.",
                 ),
+                io.Conditioning.Output(
+                    display_name="text",
+                    tooltip="The text that a whole system's diffusion model was trained with, for positive of RDVFI "
+                    "Keyframes. Zeros where the file holds none.",
+                ),
             ],
         )
 
@@ -77,7 +89,10 @@ class RDVFILoadModel(io.ComfyNode):
     @classmethod
     def execute(cls, weights: str, precision: str) -> io.NodeOutput:
         patcher = load_patcher(_path(weights), precision)
-        return io.NodeOutput(patcher, KeyframeVAE(patcher), patcher)
+        text = load_null_text(_path(weights))
+        if text is None:
+            text = torch.zeros(1, 1, TEXT_CHANNELS)
+        return io.NodeOutput(patcher, KeyframeVAE(patcher), patcher, [[text.float(), {}]])
 
 
 def _path(weights: str) -> str:

@@ -34,6 +34,11 @@ class Networks(nn.Module):
     def interpolator(self, device: torch.device) -> Interpolator:
         return Interpolator(dict(self.parts), device, self.precision, MEMORY)
 
+    @property
+    def space(self) -> str:
+        """Name of the latent space that the estimator reads."""
+        return self.parts["autoencoder"].space().name
+
     def get_dtype(self) -> torch.dtype:
         """Of the weights, and so of the images that core hands over; convolutions run in `precision`."""
         return torch.float32

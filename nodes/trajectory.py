@@ -11,7 +11,7 @@ from comfy_api.latest import io, ui
 from ..rdvfi_core.conventions import motion_size
 from ..rdvfi_core.trajectory import Trajectory
 from .images import Pair
-from .keyframes import from_latent
+from .latents import from_latent
 from .networks import interrupted, loaded
 from .progress import Progress
 from .types import CATEGORY, Model, TrajectoryType, TrajectoryValue

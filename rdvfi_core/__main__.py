@@ -18,6 +18,7 @@ COMMANDS = {  # name: (module with add_arguments(parser) and run(args), line for
     "evaluate": (".commands.evaluate", "measure how close interpolated frames come to true ones"),
     "ablate": (".commands.ablate", "measure what each part of the method contributes"),
     "benchmark": (".commands.benchmark", "measure time and memory on this machine"),
+    "convert": (".commands.convert", "write diffusion models under names that ComfyUI loads"),
     "train": (".training.commands", "train the networks"),
 }
 BAD_INPUT, INTERRUPTED = 2, 130

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .conventions import LATENT_STRIDE
-from .latents import LatentSpace
+from .latents import BUILT_IN, LatentSpace
 
 PATCH_VALUES = 3 * LATENT_STRIDE**2
 
@@ -16,11 +16,14 @@ class Autoencoder(nn.Module):
     """(B, 3, H, W) in [0, 1] <-> (B, channels, H/8, W/8), about unit variance per channel.
 
     Encoding is linear, so a latent is a translation-covariant description of its patch and nothing has to be learned
-    for motion to be read from it. Only the decoder has a learned residual, which removes the blocks that PCA leaves."""
+    for motion to be read from it. Only the decoder has a learned residual, which removes the blocks that PCA leaves.
 
-    def __init__(self, channels: int = 48, width: int = 96, operations=nn):
+    space: the latent space it stands for. Weights for another space than the built-in one bring an autoencoder that
+    imitates it for still images, so that the two ends can be compared with its keyframes."""
+
+    def __init__(self, channels: int = 48, width: int = 96, space: str = BUILT_IN, operations=nn):
         super().__init__()
-        self.channels = channels
+        self.channels, self.space_name = channels, space
         self.analysis = operations.Conv2d(PATCH_VALUES, channels, 1)
         self.synthesis = operations.Conv2d(channels, PATCH_VALUES, 1)
         self.deblock = nn.Sequential(
@@ -43,7 +46,7 @@ class Autoencoder(nn.Module):
         return image if self.training else image.clamp(0, 1)
 
     def space(self) -> LatentSpace:
-        return LatentSpace("rdvfi", self.channels, LATENT_STRIDE, encode=self.encode, decode=self.decode)
+        return LatentSpace(self.space_name, self.channels, LATENT_STRIDE, encode=self.encode, decode=self.decode)
 
     @torch.no_grad()
     def fit_pca(self, images: Tensor) -> None:

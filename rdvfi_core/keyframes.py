@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .autoencoder import Autoencoder
-from .conventions import LATENT_STRIDE
+from .conventions import LATENT_STRIDE, spanning_times, uniform_times
 from .diffusion import COSINE_V, ddim_step, denoised
 from .errors import Interrupted
 from .generator import KeyframeGenerator
@@ -54,6 +54,31 @@ def check_times(times: Sequence[float]) -> None:
         raise ValueError(f"Keyframe times {_listed(times)} leave [0, 1]; I0 is at 0 and I1 at 1.")
     if any(b <= a for a, b in zip(times, times[1:], strict=False)):
         raise ValueError(f"Keyframe times {_listed(times)} must increase strictly; sort them and drop repeated ones.")
+
+
+def choose(
+    frames: int,
+    count: int,  # 0 for all
+    ends_included: bool,  # whether the first and the last frame are I0 and I1 themselves
+    times: Sequence[float] = (),  # of all the frames; none for even spacing
+) -> tuple[list[int], tuple[float, ...]]:  # indices and times
+    """Which of a video's frames become keyframes: `count` of those between the ends, as evenly as whole steps allow."""
+    if times:
+        if len(times) != frames:
+            raise ValueError(f"There are {len(times)} times for {frames} frames; give one for each, or none.")
+    elif ends_included:
+        if frames < 3:
+            raise ValueError(f"There are {frames} frames, both ends included; give at least 3 to have one between.")
+        times = spanning_times(frames)
+    else:
+        times = uniform_times(frames)
+    check_times(times)
+    inner = [i for i, time in enumerate(times) if 0 < time < 1]
+    if not inner:
+        raise ValueError("None of the frames lies between the start and end images; give frames from between.")
+    if 0 < count < len(inner):
+        inner = [inner[round((i + 1) * (len(inner) + 1) / (count + 1)) - 1] for i in range(count)]
+    return inner, tuple(float(times[i]) for i in inner)
 
 
 def _listed(times: Sequence[float]) -> str:

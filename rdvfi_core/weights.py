@@ -2,6 +2,9 @@
 
 Tensors are named "<network>.<parameter>". Metadata, all strings: "format" and "version" of this layout, "configs"
 (JSON: the constructor arguments of each network), "latent_space", "licence", and any free text beside them.
+
+A file may also hold the diffusion model, or a LoRA for one, that makes keyframes for these networks, under the names by
+which ComfyUI loads it from the same file (`weight_sets`). It is left unread here.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from torch import Tensor, nn
 
 FORMAT = "rdvfi-weights"
 VERSION = "1"
+BACKBONE_PREFIXES = ("model.diffusion_model.", "diffusion_model.")  # a whole model, a LoRA
+NULL_TEXT = "null_text"  # key of a tensor (1, L, D)
 NAMED = 3  # how many wrong keys a message names
 
 
@@ -71,7 +76,8 @@ def load(path: str | Path) -> WeightSet:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (a file, not a dict)
+            ours = [key for key in file.keys() if not key.startswith((*BACKBONE_PREFIXES, NULL_TEXT))]
+            tensors = {key: file.get_tensor(key) for key in ours}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path.name} is truncated or no safetensors file ({error}); copy it again.") from error
     configs = _configs(path, metadata)
@@ -83,6 +89,12 @@ def load(path: str | Path) -> WeightSet:
         states[name][parameter] = tensor
     free = {key: text for key, text in metadata.items() if key not in ("format", "version", "configs")}
     return WeightSet(states, configs, free)
+
+
+def load_null_text(path: str | Path) -> Tensor | None:  # (1, L, D)
+    """The text embedding that the diffusion model in a file was trained with, where the file holds one."""
+    with safe_open(path, framework="pt") as file:
+        return file.get_tensor(NULL_TEXT) if NULL_TEXT in file.keys() else None
 
 
 def build(network_class: type[nn.Module], config: dict, state: Mapping[str, Tensor], operations=nn) -> nn.Module:
@@ -135,6 +147,9 @@ def _check_request(networks: Mapping[str, nn.Module], configs: Mapping[str, dict
     dotted = [name for name in networks if "." in name]
     if dotted:
         raise ValueError(f"Network names may not hold a dot, which ends the name in a key: {_some(dotted)}.")
+    taken = [name for name in networks if name in ("model", "diffusion_model")]
+    if taken:
+        raise ValueError(f"Networks may not be called {_some(taken)}, which a diffusion model's keys begin with.")
     missing = [key for key in ("latent_space", "licence") if key not in extra]
     if missing:
         raise ValueError(f"The weights' extra text must state {_some(missing)}.")

@@ -19,7 +19,7 @@ import torch
 from ..conventions import KEYFRAMES, SMALLEST_SIDE, uniform_times
 from ..sample import sample_scene
 from ..warp import resize
-from . import add_model_arguments, benchmark_video, checked_device, load_interpolator
+from . import add_model_arguments, benchmark_backbone, benchmark_video, checked_device, load_interpolator
 from .interpolate import count_argument
 
 SIZES = "448x256,1024x576,1920x1080,3840x2160"
@@ -60,10 +60,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--rendered", action="store_true", help="--video memory with the method; without, cross-fades stand for it"
     )
     parser.add_argument("--repeats", type=count_argument, default=REPEATS, help="of --video overhead (default: 3)")
+    benchmark_backbone.add_arguments(parser)
     add_model_arguments(parser)
 
 
 def run(args: Namespace) -> None:
+    if args.backbone is not None:
+        benchmark_backbone.run(args, args.sizes)
+        return
     checked_device(args.device)
     if args.video:
         print(f"{machine(args.device)}\n")

@@ -1,6 +1,7 @@
 """One server, one tab and one folder of pictures for all tests."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "comfy")]
 
-from comfyui import PACK, Server, find_comfyui  # noqa: E402
+from comfyui import PACK, Server, find_comfyui, python_of  # noqa: E402
 from frontend import CHROMIUM, FrontEnd, chromium  # noqa: E402
-from templates import TEMPLATES  # noqa: E402
+from templates import TEMPLATES, UNREAD_FILES, WAN_FILES  # noqa: E402
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -24,9 +25,21 @@ def server(tmp_path_factory):
     comfyui = find_comfyui()
     if comfyui is None:
         pytest.skip("No ComfyUI here: set COMFYUI_PATH, or clone it to ~/ComfyUI with its packages in ~/ComfyUI/venv.")
-    running = Server(comfyui, tmp_path_factory.mktemp("comfyui"), "--cpu")
+    base = tmp_path_factory.mktemp("comfyui")
+    put_model_files(comfyui, base / "models")
+    running = Server(comfyui, base, "--cpu")
     yield running
     running.stop()
+
+
+def put_model_files(comfyui: Path, models: Path) -> None:
+    script = HERE.parent / "comfy" / "tiny_backbones.py"
+    subprocess.run([python_of(comfyui), script, models], cwd=comfyui, check=True, capture_output=True)
+    for small, place in WAN_FILES.items():
+        (models / place).with_name(small).rename(models / place)
+    for place in UNREAD_FILES:
+        (models / place).parent.mkdir(parents=True, exist_ok=True)
+        (models / place).touch()
 
 
 @pytest.fixture(scope="session")

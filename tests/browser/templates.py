@@ -20,6 +20,16 @@ VIDEOS = {
     "video-at-60-frames-a-second": (13, 60),
 }
 
+# Templates that need files which the user downloads. Tests put small random models, or files that are never read, in
+# their places.
+WAN_FILES = {
+    "wan_fun_inp.safetensors": "diffusion_models/wan2.1_fun_inp_1.3B_bf16.safetensors",
+    "wan_vae.safetensors": "vae/wan_2.1_vae.safetensors",
+}
+UNREAD_FILES = ("text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors",)
+WITH_SMALL_MODELS = {"wan-one-step-keyframes": (3, 24)}  # frames and rate of its video
+VALIDATED_ONLY = ("a-generators-latents-as-keyframes",)  # its text encoder has no small twin
+
 # Title of a preview and its number of pictures.
 PREVIEWS = {
     "every-step-as-a-node": {
