@@ -5,8 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rdvfi_core.retime import render
-from ..rdvfi_core.scan import CUT_THRESHOLD, DUPLICATES, scan
+from ..rdvfi_core.scan import CUT_THRESHOLD, scan
 from ..rdvfi_core.timeline import Plan, Source, Timeline, exact_fps
+from .clip_inputs import motion_inputs, reading_inputs
 from .images import Pictures, empty_frames
 from .networks import Loaded, interrupted
 from .progress import Progress
@@ -46,50 +47,8 @@ class RDVFIInterpolate(io.ComfyNode):
                 TimelineType.Input(
                     "timeline", optional=True, tooltip="From RDVFI Timeline: a rate, slow motion or single times."
                 ),
-                io.Combo.Input(
-                    "keyframes",
-                    options=["auto", "straight", "generated"],
-                    default="auto",
-                    advanced=True,
-                    tooltip="auto: imagined keyframes where the weights hold a generator, else straight motion.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**63 - 1,
-                    control_after_generate=False,  # else the page draws a new seed, and so a new clip, for every run
-                    advanced=True,
-                    tooltip="Noise of generated keyframes.",
-                ),
-                io.Combo.Input(
-                    "cuts",
-                    options=["detect", "ignore"],
-                    default="detect",
-                    optional=True,
-                    advanced=True,
-                    tooltip="detect: nothing is interpolated from one shot to the next; what happens there is up to "
-                    "RDVFI Timeline. ignore: all frames continue each other.",
-                ),
-                io.Float.Input(
-                    "cut_threshold",
-                    default=CUT_THRESHOLD,
-                    optional=True,
-                    min=0.05,
-                    max=1.0,
-                    step=0.05,
-                    advanced=True,
-                    tooltip="Part of the picture that must be new for a cut. Lower finds more cuts.",
-                ),
-                io.Combo.Input(
-                    "duplicates",
-                    options=list(DUPLICATES),
-                    default="auto",
-                    optional=True,
-                    advanced=True,
-                    tooltip="Frames that repeat the one before. pass over: motion leads across them, so that an "
-                    "animation on twos becomes smooth. keep: they stay. auto: passed over where there are many.",
-                ),
+                *motion_inputs(),
+                *reading_inputs(optional=True),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The output frames."),

@@ -15,7 +15,7 @@ import folder_paths
 import numpy as np
 from comfy_api.latest import Input, InputImpl, io
 
-from ..rdvfi_core.scan import CUT_THRESHOLD, DUPLICATES, scan
+from ..rdvfi_core.scan import scan
 from ..rdvfi_core.timeline import Source, Timeline
 from ..rdvfi_core.video.audio import CHOICES as AUDIO_CHOICES
 from ..rdvfi_core.video.clip import Clip
@@ -25,6 +25,7 @@ from ..rdvfi_core.video.formats import QUALITIES
 from ..rdvfi_core.video.join import Extras
 from ..rdvfi_core.video.reader import Survey, VideoFile
 from ..rdvfi_core.video.timemap import TimeMap
+from .clip_inputs import motion_inputs, reading_inputs
 from .images import Pictures
 from .networks import Loaded, interrupted
 from .progress import Progress
@@ -82,47 +83,8 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                     default="high",
                     tooltip="draft is small, best is nearly lossless.",
                 ),
-                io.Combo.Input(
-                    "cuts",
-                    options=["detect", "ignore"],
-                    default="detect",
-                    advanced=True,
-                    tooltip="detect: nothing is interpolated from one shot to the next; what happens there is up to "
-                    "RDVFI Timeline. ignore: all frames continue each other.",
-                ),
-                io.Float.Input(
-                    "cut_threshold",
-                    default=CUT_THRESHOLD,
-                    min=0.05,
-                    max=1.0,
-                    step=0.05,
-                    advanced=True,
-                    tooltip="Part of the picture that must be new for a cut. Lower finds more cuts.",
-                ),
-                io.Combo.Input(
-                    "duplicates",
-                    options=list(DUPLICATES),
-                    default="auto",
-                    advanced=True,
-                    tooltip="Frames that repeat the one before. pass over: motion leads across them, so that an "
-                    "animation on twos becomes smooth. keep: they stay. auto: passed over where there are many.",
-                ),
-                io.Combo.Input(
-                    "keyframes",
-                    options=["auto", "straight", "generated"],
-                    default="auto",
-                    advanced=True,
-                    tooltip="auto: imagined keyframes where the weights hold a generator, else straight motion.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**63 - 1,
-                    control_after_generate=False,  # else the page draws a new seed, and so a new video, for every run
-                    advanced=True,
-                    tooltip="Noise of generated keyframes.",
-                ),
+                *reading_inputs(),
+                *motion_inputs(),
                 io.Boolean.Input(
                     "hardware_encoder",
                     default=True,

@@ -32,9 +32,16 @@ def text(node: ast.expr | None, constants: dict[str, str]) -> str | None:
     return node and eval(compile(ast.Expression(node), "nodes", "eval"), {"__builtins__": {}}, constants)
 
 
+def shared_lists() -> dict[str, ast.FunctionDef]:
+    return {f.name: f for f in parsed(NODES / "clip_inputs.py").body if isinstance(f, ast.FunctionDef)}
+
+
 def calls(tree: ast.AST, kind: str, prefix: str = "") -> Iterator[tuple[str, ast.Call]]:
     """io.X.Input("name", ...) or io.X.Output(...) with their locale keys. What a dynamic combo adds to the node is
-    called "mode.factor", and the front end looks names up with an underscore for the dot."""
+    called "mode.factor", and the front end looks names up with an underscore for the dot. Lists that nodes share come
+    from functions: *motion_inputs()."""
+    if isinstance(tree, ast.Starred) and isinstance(tree.value, ast.Call):
+        tree = shared_lists().get(ast.unparse(tree.value.func), tree)
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute) and tree.func.attr == kind:
         name = prefix + tree.args[0].value if tree.args else ""
         yield name, tree
