@@ -12,7 +12,7 @@ from comfy.cli_args import args
 from torch import Tensor, nn
 
 from ..rdvfi_core.conventions import KEYFRAMES
-from ..rdvfi_core.memory import Memory, frame_bytes, phase1_bytes
+from ..rdvfi_core.memory import Memory, frame_bytes, pairs_at_once, phase1_bytes
 from ..rdvfi_core.pipeline import Interpolator, load_networks
 from ..rdvfi_core.precision import has_fast_bfloat16
 
@@ -103,8 +103,11 @@ class Loaded:
     def __init__(self, model, size: tuple[int, int]):  # (H, W)
         self._model, self._size = model, size
 
-    def fit(self, *images, **more):
-        return loaded(self._model).fit(*images, **more)
+    def pairs_at_once(self, height: int, width: int) -> int:
+        return pairs_at_once(self._model.load_device, height, width, MEMORY)
+
+    def fit_pairs(self, *pairs, **more):
+        return loaded(self._model).fit_pairs(*pairs, **more)
 
     def stream(self, *images, **more):
         return loaded(self._model, *self._size).stream(*images, **more)

@@ -19,7 +19,7 @@ from .generator import KeyframeGenerator
 from .inputs import check_frames, check_pair, check_times
 from .keyframes import Keyframes, from_frames, generate, straight_keyframes
 from .keyframes import check_times as check_keyframe_times
-from .memory import TORCH, Memory, frames_at_once, in_batches
+from .memory import TORCH, Memory, frames_at_once, in_batches, pairs_at_once
 from .motion import AdjacentMotion
 from .precision import mixed
 from .synthesis import Synthesis
@@ -115,6 +115,32 @@ class Interpolator:
             progress(1, 1)
         return straight
 
+    def pairs_at_once(self, height: int, width: int) -> int:
+        """How many pairs of images of this size to hand to `fit_pairs`."""
+        return pairs_at_once(self.device, height, width, self.memory)
+
+    @torch.no_grad()
+    def fit_pairs(
+        self,
+        pairs: Sequence[tuple[Tensor, Tensor]],  # images of one size
+        seed: int = 0,
+        keyframes: str = "auto",
+        should_stop: ShouldStop | None = None,
+    ) -> list[Trajectory]:
+        """`fit` of several pairs at once, fewer where memory runs out. A pair's trajectory does not depend on the
+        others, to within rounding."""
+        generated = self._wants_generated(keyframes)
+
+        def fitted(batch: list[tuple[Tensor, Tensor]]) -> list[Trajectory]:
+            _stop(should_stop)
+            small0, small1 = (torch.cat([self._small(image) for image in side]) for side in zip(*batch, strict=True))
+            if not generated:
+                return self._straight(small0, small1).split()
+            found = self._keyframes(small0, small1, KEYFRAMES, seed, 1, generated, should_stop)
+            return self._fit_keyframes(small0, small1, found, should_stop=should_stop).split()
+
+        return list(in_batches(fitted, [check_pair(*pair) for pair in pairs], len(pairs), self.memory))
+
     @torch.no_grad()
     def keyframes(
         self,
@@ -130,19 +156,7 @@ class Interpolator:
         motion, and with a generator's weights its `steps`-step correction of them."""
         image0, image1 = check_pair(image0, image1)
         generated = self._wants_generated(keyframes)
-        small0, small1 = self._small(image0), self._small(image1)
-        autoencoder = self.networks["autoencoder"]
-        _stop(should_stop)
-        straight = self._straight(small0, small1)
-        _stop(should_stop)
-        with mixed(self.device, self.dtype):
-            base, validity = straight_keyframes(autoencoder, small0, small1, straight, uniform_times(count))
-            if not generated:
-                return base
-            generator = self.networks["generator"]
-            return generate(
-                generator, autoencoder, small0, small1, base, validity, seed, steps, should_stop=should_stop
-            )
+        return self._keyframes(self._small(image0), self._small(image1), count, seed, steps, generated, should_stop)
 
     @torch.no_grad()
     def encode_frames(
@@ -174,20 +188,8 @@ class Interpolator:
         images' own pixels are warped later. direct: one long-range estimate per keyframe instead of the chain."""
         image0, image1 = check_pair(image0, image1)
         small0, small1 = self._small(image0), self._small(image1)
-        autoencoder = self.networks["autoencoder"]
-        keyframes = _checked_keyframes(keyframes, autoencoder, small0)
-        with mixed(self.device, self.dtype):
-            return fit_keyframes(
-                self.networks["motion"],
-                self.networks["fusion"],
-                autoencoder,
-                small0,
-                small1,
-                keyframes,
-                progress,
-                should_stop,
-                direct,
-            )
+        keyframes = _checked_keyframes(keyframes, self.networks["autoencoder"], small0)
+        return self._fit_keyframes(small0, small1, keyframes, progress, should_stop, direct)
 
     def fit_frames(
         self,
@@ -292,6 +294,27 @@ class Interpolator:
                 f"The {name} was fitted on a {given[1]}x{given[0]} grid, but images of this size need "
                 f"{expected[1]}x{expected[0]}; fit it on images of the same shape."
             )
+
+    def _keyframes(self, small0, small1, count, seed, steps, generated, should_stop) -> Keyframes:
+        autoencoder = self.networks["autoencoder"]
+        _stop(should_stop)
+        straight = self._straight(small0, small1)
+        _stop(should_stop)
+        with mixed(self.device, self.dtype):
+            base, validity = straight_keyframes(autoencoder, small0, small1, straight, uniform_times(count))
+            if not generated:
+                return base
+            generator = self.networks["generator"]
+            return generate(
+                generator, autoencoder, small0, small1, base, validity, seed, steps, should_stop=should_stop
+            )
+
+    def _fit_keyframes(
+        self, small0, small1, keyframes, progress=None, should_stop=None, direct: bool = False
+    ) -> Trajectory:
+        estimator = (self.networks[name] for name in ("motion", "fusion", "autoencoder"))
+        with mixed(self.device, self.dtype):
+            return fit_keyframes(*estimator, small0, small1, keyframes, progress, should_stop, direct)
 
     def _straight(self, small0: Tensor, small1: Tensor) -> Trajectory:
         with mixed(self.device, self.dtype):

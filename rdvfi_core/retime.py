@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Protocol
@@ -23,7 +24,11 @@ MOMENTS_AT_ONCE = 64  # that are handed to phase 2 together: enough for its batc
 class Renderer(Protocol):
     """What `pipeline.Interpolator` offers."""
 
-    def fit(self, image0: Tensor, image1: Tensor, seed: int, keyframes: str, *, should_stop) -> Trajectory: ...
+    def pairs_at_once(self, height: int, width: int) -> int: ...
+
+    def fit_pairs(
+        self, pairs: Sequence[tuple[Tensor, Tensor]], seed: int, keyframes: str, *, should_stop
+    ) -> list[Trajectory]: ...
 
     def stream(
         self, image0: Tensor, image1: Tensor, trajectory: Trajectory, times: Sequence, *, should_stop, planes
@@ -40,8 +45,9 @@ def render(
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Tensor]:  # (C, H, W) each, in the order of the plan, on the CPU, in the frames' precision
     """frames: (C, H, W) each, float in [0, 1], with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha, not premultiplied), in
-    order. Of an iterator no more is held than from one frame of a pair to the other (and the first frame where the
-    plan loops), so the plan must not go backward; a sequence may be read in any order.
+    order. Of an iterator no more is held than from one frame of a pair to the other, or of a few pairs whose motion is
+    estimated at once on a GPU (and the first frame where the plan loops), so the plan must not go backward; a sequence
+    may be read in any order.
 
     Source frames come out as the same tensors that went in: do not write into them. Where a plan asks for motion blur,
     moments are averaged in linear light, as a shutter does: otherwise highlights would fade as they move.
@@ -60,7 +66,7 @@ def render(
 
 def _moments(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframes, should_stop) -> Iterator[Tensor]:
     """The picture of every moment of every frame, in order."""
-    pair, trajectory = None, None  # the last one that was fitted
+    motion = _Motion(interpolator, plan, frames, seed, keyframes, should_stop)
     moments = (moment for frame in plan for moment in frame.moments)
     for (kind, first, second), run in groupby(moments, _pair):
         start = _frame(frames, first, first)
@@ -76,13 +82,46 @@ def _moments(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframes
                 yield torch.lerp(start, end, float(moment.tau))
             continue
         colours, planes = _split(start, end)
-        if pair != (first, second):
-            trajectory = None  # freed before the next one is made
-            trajectory = interpolator.fit(*colours, seed, keyframes, should_stop=should_stop)
-            pair = (first, second)
+        trajectory = motion.of((first, second))
         while taus := [moment.tau for moment in islice(run, MOMENTS_AT_ONCE)]:
             rendered = interpolator.stream(*colours, trajectory, taus, should_stop=should_stop, planes=planes)
             yield from (frame.mean(0, keepdim=True) if len(start) == 1 else frame for frame in rendered)
+
+
+class _Motion:
+    """Trajectories of a plan's pairs, which are asked for in its order: the last one, and those that were fitted
+    together with it."""
+
+    def __init__(self, interpolator: Renderer, plan: Plan, frames: Sequence[Tensor] | _Window, seed, keyframes, stop):
+        self._interpolator, self._frames, self._coming = interpolator, frames, _pairs_of(plan)
+        self._seed, self._keyframes, self._should_stop = seed, keyframes, stop
+        self._fitted: deque[tuple[tuple[int, int], Trajectory]] = deque()
+
+    def of(self, pair: tuple[int, int]) -> Trajectory:
+        while not self._fitted or self._fitted[0][0] != pair:
+            if self._fitted:
+                self._fitted.popleft()  # freed before the next ones are made
+            else:
+                self._fit_next()
+        return self._fitted[0][1]
+
+    def _fit_next(self) -> None:
+        pairs = [next(self._coming)]
+        earliest = pairs[0][0]
+        size = _frame(self._frames, earliest, earliest).shape[-2:]
+        pairs += islice(self._coming, self._interpolator.pairs_at_once(*size) - 1)
+        colours = []
+        for first, second in pairs:
+            ends = (_frame(self._frames, i, min(earliest, i)) for i in (first, second))
+            colours.append(_split(*_checked(*ends, (f"Frame {first}", f"frame {second}")))[0])
+        found = self._interpolator.fit_pairs(colours, self._seed, self._keyframes, should_stop=self._should_stop)
+        self._fitted.extend(zip(pairs, found, strict=True))
+
+
+def _pairs_of(plan: Plan) -> Iterator[tuple[int, int]]:
+    """Those with motion, in order; one that comes up again directly, once."""
+    moments = (moment for frame in plan for moment in frame.moments if moment.kind == "between")
+    return (pair for pair, _ in groupby((moment.first, moment.second) for moment in moments))
 
 
 def _checked(start: Tensor, end: Tensor, names: tuple[str, str]) -> tuple[Tensor, Tensor]:

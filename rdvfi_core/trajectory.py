@@ -74,6 +74,11 @@ class Trajectory:
     colour: Tensor  # (B, M, 3, h, w) RGB of the knots
     _latest: dict = field(default_factory=dict, init=False, repr=False)  # displacements of the interval used last
 
+    def split(self) -> list[Trajectory]:
+        """Of each pair by itself."""
+        maps = zip(*(getattr(self, name).split(1) for name in MAPS), strict=True)
+        return [Trajectory(self.times, *of_one) for of_one in maps]
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", _checked_times(self.times))
         if self.to0.ndim != 5:

@@ -143,9 +143,12 @@ class CrossFade:
     def __init__(self):
         self.fitted = 0
 
-    def fit(self, image0, image1, seed=0, keyframes="auto", *, should_stop=None):
-        self.fitted += 1
-        return SimpleNamespace()
+    def pairs_at_once(self, height, width):
+        return 1
+
+    def fit_pairs(self, pairs, seed=0, keyframes="auto", *, should_stop=None):
+        self.fitted += len(pairs)
+        return [SimpleNamespace() for _ in pairs]
 
     def stream(self, image0, image1, trajectory, times, *, should_stop=None, planes=None):
         start, end = (image0, image1) if planes is None else (

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ...rdvfi_core.conventions import KEYFRAMES, LATENT_STRIDE, motion_size, uniform_times
 from ...rdvfi_core.keyframes import Keyframes
+from ...rdvfi_core.known_ends import CLIP_WIDTH
 from ...rdvfi_core.latents import SVD, WAN21, frames_of
 from ...rdvfi_core.sample import sample_scene
 from ...rdvfi_core.warp import resize
@@ -122,7 +123,7 @@ def counted(family: str, width: int, height: int, latents: int = KEYFRAMES) -> d
             tokens = latents * (h // 2) * (w // 2)
             calls = {
                 "VAE encode": lambda: vae.encode(blank(1, 3, length, 8 * h, 8 * w)),
-                "denoise": lambda: model(*clip, clip_fea=blank(1, 1, wan.CLIP_WIDTH)),
+                "denoise": lambda: model(*clip, clip_fea=blank(1, 1, CLIP_WIDTH)),
                 "bridge: VAE decode": lambda: vae.decode(blank(1, WAN21.channels, inner, h, w)),
             }
         else:

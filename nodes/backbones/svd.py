@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...rdvfi_core.keyframes import Keyframes
+from ...rdvfi_core.known_ends import svd_rows
 from ...rdvfi_core.latents import SVD, latent_times
 from ..networks import interrupted
 from .request import Conditioning, Request, check_width, noise_like, sample, with_values
@@ -49,8 +50,7 @@ def encode(request: Request) -> Tensor:  # (T, 4, h/8, w/8)
     if request.augmentation > 0:
         noise = torch.randn(ends.shape, generator=torch.Generator().manual_seed(request.seed))
         ends = ends + request.augmentation * noise.to(ends)
-    first, last = request.vae.encode(ends.movedim(1, -1)).split(1)
-    return torch.cat((first, first.new_zeros(request.count - 2, *first.shape[1:]), last))
+    return svd_rows(*request.vae.encode(ends.movedim(1, -1)).split(1), request.count)
 
 
 def denoise(request: Request, rows: Tensor) -> Keyframes:

@@ -14,13 +14,12 @@ from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from torch import Tensor
 
 from ...rdvfi_core.keyframes import Keyframes
+from ...rdvfi_core.known_ends import CLIP_WIDTH, wan_clip, wan_mask
 from ...rdvfi_core.latents import WAN21, frames_of, latent_times
 from ..networks import interrupted
 from .request import Conditioning, Request, check_width, noise_like, sample, with_values
 
 INPUT_CHANNELS = 36  # noise 16, mask 4, image latents 16
-CLIP_WIDTH = 1280
-GREY = 0.5
 
 
 def is_of_family(model) -> bool:
@@ -47,10 +46,10 @@ def encode(request: Request) -> dict:
     encoded = []
     for start, end in zip(request.starts, request.ends, strict=True):
         interrupted()
-        encoded.append(encode_clip(request.vae, clip_between(start, end, length)))
+        encoded.append(encode_clip(request.vae, wan_clip(start, end, length)))
     values = {
         "concat_latent_image": torch.cat(encoded),
-        "concat_mask": unknown_frames(request.count, *request.latent_size),
+        "concat_mask": wan_mask(request.count, *request.latent_size),
     }
     features = clip_features(request)
     if features is not None:
@@ -75,27 +74,12 @@ def denoise(request: Request, image_values: dict) -> Keyframes:
     return Keyframes(latents.movedim(2, 1), latent_times(request.count, WAN21.temporal_stride), WAN21.name)
 
 
-def clip_between(start: Tensor, end: Tensor, length: int) -> Tensor:  # (3, h, w) twice -> (length, h, w, 3)
-    clip = torch.full((length, *start.shape[-2:], 3), GREY)
-    clip[0], clip[-1] = start.movedim(0, -1), end.movedim(0, -1)
-    return clip
-
-
-def encode_clip(vae, clip: Tensor) -> Tensor:  # (F, h, w, 3) -> (1, 16, T, h/8, w/8)
+def encode_clip(vae, clip: Tensor) -> Tensor:  # (F, 3, h, w) -> (1, 16, T, h/8, w/8)
     """A tiny autoencoder pools four frames from the first one on; three copies of it before the clip make latent i end
     at frame 4 i, as Wan's own do."""
     if isinstance(vae.first_stage_model, comfy.taesd.taehv.TAEHV):
         clip = torch.cat((clip[:1].expand(WAN21.temporal_stride - 1, -1, -1, -1), clip))
-    return vae.encode(clip)
-
-
-def unknown_frames(latents: int, height: int, width: int) -> Tensor:  # (1, 4, T, h, w)
-    """1 where a frame is to be made: each latent has a channel for each of its four frames, and the first latent, one
-    frame, fills its four with it."""
-    mask = torch.ones(1, 1, latents * WAN21.temporal_stride, height, width)
-    mask[:, :, : WAN21.temporal_stride] = 0
-    mask[:, :, -1:] = 0
-    return mask.view(1, latents, WAN21.temporal_stride, height, width).transpose(1, 2)
+    return vae.encode(clip.movedim(1, -1))
 
 
 def null_text(model) -> Conditioning:

@@ -34,8 +34,11 @@ STEPS = 24  # frames of the rendered scene, forth and back
 class Blend:
     """Cross-fades in the place of the method: all that is left to measure is the streaming around it."""
 
-    def fit(self, *images, **more) -> None:
-        return None
+    def pairs_at_once(self, height: int, width: int) -> int:
+        return 1
+
+    def fit_pairs(self, pairs: Sequence, *more, **options) -> list[None]:
+        return [None for _ in pairs]
 
     def stream(self, image0: Tensor, image1: Tensor, trajectory, times, *, should_stop=None, planes=None):
         for tau in times:

@@ -14,10 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..known_ends import CLIP_WIDTH, svd_rows, wan_clip, wan_mask
 from ..precision import has_fast_bfloat16
 
-GREY = 0.5  # of the frames that Wan is to make
-CLIP_WIDTH = 1280  # of the image features that Wan's image branch reads
 SVD_CONDITIONS = {"fps": 6, "motion_bucket_id": 127, "augmentation_level": 0.0}  # core's defaults
 
 
@@ -42,11 +41,9 @@ class Backbone:
     def known(self, clip: Tensor) -> Tensor:  # (F, 3, h, w) -> (C, T, h/8, w/8)
         """Latents of what is given: for Wan the clip with grey between its ends, for SVD its ends and zeros."""
         if self.flow:
-            given = torch.full_like(clip, GREY)
-            given[0], given[-1] = clip[0], clip[-1]
-            return self.encode(given)
-        first, last = self.encode(clip[[0, -1]]).split(1, 1)
-        return torch.cat((first, first.new_zeros(len(first), self.frames - 2, *first.shape[2:]), last), 1)
+            return self.encode(wan_clip(clip[0], clip[-1], len(clip)))
+        ends = self.encode(clip[[0, -1]]).transpose(0, 1)
+        return svd_rows(*ends.split(1), self.frames).transpose(0, 1)
 
     def scaled(self, latents: Tensor) -> Tensor:
         """From the VAE's scale to the model's."""
@@ -79,14 +76,10 @@ class Backbone:
         """Null text and null image features are single zero tokens: as many as there may be give the same."""
         import comfy.clip_vision
 
-        batch, _, count, height, width = known.shape
-        mask = known.new_ones(1, 1, 4 * count, height, width)  # a channel for each of a latent's four frames
-        mask[:, :, :4] = 0  # the first latent is one frame, and fills its four with it
-        mask[:, :, -1:] = 0
         features = comfy.clip_vision.Output()
         features.penultimate_hidden_states = known.new_zeros(1, 1, CLIP_WIDTH)
         image = {"clip_vision_output": features} if self.network.img_emb is not None else {}
-        mask = mask.view(1, count, 4, height, width).transpose(1, 2)
+        mask = wan_mask(*known.shape[2:]).to(known)
         return {"cross_attn": known.new_zeros(1, 1, self.network.text_dim), "concat_mask": mask, **image}
 
     def _svd_conditions(self, known: Tensor) -> dict[str, Any]:

@@ -17,13 +17,13 @@ from pathlib import Path
 import av
 from torch import Tensor
 
+from ..memory import pairs_ahead
 from ..timeline import Source, exact_fps
 from .colour import Colour, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of
 from .threads import ahead
 
 AHEAD = 2  # decoded frames that wait for the work
-KEPT = 3  # frames that were asked for last: both of a pair, and the one before
 NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
 SMALL_SIDE = 160  # of the survey's frames, the longer one
 
@@ -208,6 +208,7 @@ class FileFrames(Sequence[Tensor]):
     def __init__(self, video: VideoFile, survey: Survey, wanted: Callable[[int], bool] | None = None):
         self._video, self._survey, self.wanted = video, survey, wanted
         self._kept: OrderedDict[int, Tensor] = OrderedDict()
+        self._room = pairs_ahead(survey.height, survey.width) + 2  # frames of those pairs, and the one before
         self._stream, self._next = None, 0
 
     def __len__(self) -> int:
@@ -219,7 +220,7 @@ class FileFrames(Sequence[Tensor]):
                 raise IndexError(index)
             frame = self._find(index)
             self._kept[index] = frame
-            if len(self._kept) > KEPT:
+            if len(self._kept) > self._room:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(index)
         return self._kept[index]

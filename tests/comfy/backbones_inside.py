@@ -16,6 +16,7 @@ from comfy_extras.nodes_wan import WanFirstLastFrameToVideo, WanFunInpaintToVide
 from pack.nodes import latents
 from pack.nodes.backbones import bridge, wan
 from pack.nodes.keyframes import RDVFIKeyframes
+from pack.rdvfi_core import known_ends
 
 SIDE, COUNT = 64, 3  # of the clip that a backbone makes: 3 latents, 9 frames of Wan
 LENGTH = 4 * (COUNT - 1) + 1
@@ -167,7 +168,7 @@ def tiny_autoencoder() -> dict:
     """Three copies of I0 before the clip: latent 0 is then the latent of I0 alone, and it decodes to as many frames."""
     vae = comfy.sd.VAE(sd=tiny.tiny_autoencoder())
     start, end = picture(1)[0].movedim(-1, 0), picture(2)[0].movedim(-1, 0)
-    encoded = wan.encode_clip(vae, wan.clip_between(start, end, LENGTH))
+    encoded = wan.encode_clip(vae, known_ends.wan_clip(start, end, LENGTH))
     still = vae.encode(start.movedim(0, -1)[None].expand(4, -1, -1, -1))
     frames = bridge.decode_frames(encoded, vae, [4])
     whole = vae.decode(encoded)[0, 4].movedim(-1, 0).clamp(0, 1)

@@ -8,13 +8,9 @@ import io
 import json
 from pathlib import Path
 
-import comfy.ldm.wan.model
-import comfy.ldm.wan.vae
-import comfy.model_base
-import comfy.ops
 import comfy.sd
-import comfy.supported_models
 import comfy.utils
+import tiny_backbones as tiny
 import torch
 from pack.rdvfi_core.__main__ import main
 from pack.rdvfi_core.training.backbone_training import latent_loss
@@ -22,41 +18,12 @@ from pack.rdvfi_core.training.backbones import Backbone
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-WAN = {"model_type": "i2v", "in_dim": 36, "out_dim": 16, "dim": 128, "ffn_dim": 256, "num_heads": 1, "num_layers": 2,
-       "freq_dim": 256, "text_dim": 4096}  # fmt: skip
-WAN_VAE = {"dim": 8, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2,
-           "temperal_downsample": [False, True, True]}  # fmt: skip
-SVD = {
-    "image_size": 32, "in_channels": 8, "out_channels": 4, "model_channels": 64, "channel_mult": [1, 2],
-    "num_res_blocks": [1, 1], "transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1],
-    "transformer_depth_middle": 1, "context_dim": 1024, "adm_in_channels": 768, "num_classes": "sequential",
-    "use_checkpoint": False, "legacy": False, "use_spatial_transformer": True, "use_linear_in_transformer": True,
-    "use_temporal_attention": True, "use_temporal_resblock": True, "use_spatial_context": True,
-    "extra_ff_mix_layer": True, "merge_strategy": "learned_with_images", "merge_factor": 0.0,
-    "video_kernel_size": [3, 1, 1], "disable_temporal_crossattention": False, "num_heads": -1, "num_head_channels": 64,
-}  # fmt: skip
-
 
 def answers(folder: str, comfyui: str) -> dict:
     here = Path(folder)
-    operations = comfy.ops.disable_weight_init
-    wan = comfy.ldm.wan.model.WanModel(**WAN, dtype=torch.float32, operations=operations)
-    save_file(_state(wan), here / "wan.safetensors")
-    save_file(_state(comfy.ldm.wan.vae.WanVAE(**WAN_VAE)), here / "vae.safetensors")
+    save_file(tiny.wan(), here / "wan.safetensors")
+    save_file(tiny.wan_vae(), here / "vae.safetensors")
     return {"wan": _wan(here, comfyui), "refused": _refused(here, comfyui), "svd": _svd()}
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    """Random weights that keep the size of what goes through them."""
-    generator, state = torch.Generator().manual_seed(0), {}
-    for key, tensor in model.state_dict().items():
-        values = torch.randn(tensor.shape, generator=generator)
-        if key.endswith(("gamma", "norm_q.weight", "norm_k.weight", "norm_k_img.weight", "norm3.weight")):
-            values = 1 + 0.1 * values
-        else:
-            values = 0.1 * values if tensor.ndim < 2 else values / tensor[0].numel() ** 0.5
-        state[key] = values
-    return state
 
 
 def _train(folder: Path, comfyui: str, name: str, *more) -> tuple[int, str]:
@@ -107,12 +74,8 @@ def _refused(folder: Path, comfyui: str) -> dict:
 
 
 def _svd() -> dict:
-    config = comfy.supported_models.SVD_img2vid(SVD)
-    config.set_inference_dtype(torch.float32, None)
-    model = comfy.model_base.SVD_img2vid(config)
-    generator = torch.Generator().manual_seed(0)
-    for parameter in model.diffusion_model.parameters():
-        parameter.data = 0.02 * torch.randn(parameter.shape, generator=generator)
+    model = tiny.svd().model
+    model.diffusion_model.requires_grad_(True)
 
     class Pooling:
         """Stands in for SVD's VAE: (F, h, w, 3) -> (F, 4, h/8, w/8)."""
@@ -121,7 +84,7 @@ def _svd() -> dict:
             return nn.functional.avg_pool2d(frames.movedim(-1, 1), 8)[:, [0, 1, 2, 0]]
 
     backbone = Backbone(model, Pooling(), flow=False, frames=5)
-    clip = torch.rand(5, 3, 64, 64, generator=generator)
+    clip = torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     z, known = backbone.scaled(backbone.encode(clip))[None], backbone.known(clip)[None]
     losses = []
     for progress in (0.0, 0.9, 1.0):

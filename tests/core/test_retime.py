@@ -23,14 +23,22 @@ FPS = Fraction(24)
 class CrossFade:
     """Frames that say which pair and time they are made of: the value of frame i is i / 100."""
 
-    def __init__(self):
-        self.fitted: list[tuple[int, int]] = []
+    def __init__(self, at_once: int = 1):
+        self.at_once, self.calls = at_once, []
 
-    def fit(self, image0: Tensor, image1: Tensor, seed: int, keyframes: str, *, should_stop):
-        self.fitted.append(tuple(round(image.mean().item() * 100) for image in (image0, image1)))
-        return "trajectory"
+    @property
+    def fitted(self) -> list[tuple[int, int]]:
+        return [pair for pairs in self.calls for pair in pairs]
+
+    def pairs_at_once(self, height: int, width: int) -> int:
+        return self.at_once
+
+    def fit_pairs(self, pairs, seed: int, keyframes: str, *, should_stop):
+        self.calls.append([tuple(round(image.mean().item() * 100) for image in pair) for pair in pairs])
+        return self.calls[-1]
 
     def stream(self, image0: Tensor, image1: Tensor, trajectory, times, *, should_stop, planes):
+        assert trajectory == tuple(round(image[:, :3].mean().item() * 100) for image in (image0, image1))
         if planes is not None:
             image0, image1 = (torch.cat(both, 1) for both in zip((image0, image1), planes, strict=True))
         for time in times:
@@ -65,6 +73,16 @@ def test_each_pair_is_fitted_once_also_when_times_go_to_and_fro():
     plan = Timeline.at([0.5, 0, 0.25, 1, 0.75, 1.5, 0.5]).plan(clip(3))
     assert values(render(fade, plan, numbered(3))) == [0.5, 0, 0.25, 1, 0.75, 1.5, 0.5]
     assert fade.fitted == [(0, 1), (1, 2), (0, 1)]
+
+
+def test_several_pairs_are_fitted_at_once_and_frames_wait_no_longer_than_needed():
+    fade, frames = CrossFade(at_once=3), numbered(9)
+    found = values(render(fade, Timeline.multiplied(2).plan(clip(9)), iter(frames)))
+    assert found == [k / 2 for k in range(17)]
+    assert fade.calls == [[(0, 1), (1, 2), (2, 3)], [(3, 4), (4, 5), (5, 6)], [(6, 7), (7, 8)]]
+    cut = CrossFade(at_once=3)
+    assert values(render(cut, Timeline.multiplied(2).plan(clip(5, cuts=[1])), iter(frames)))[3] == 1
+    assert cut.fitted == [(0, 1), (2, 3), (3, 4)]
 
 
 def test_many_times_in_one_pair_are_rendered_in_order():

@@ -101,3 +101,16 @@ def test_networks_are_neither_moved_nor_changed():
     assert all(kept[name] is network for name, network in networks.items())
     parameters = [p for network in networks.values() for p in network.parameters()]
     assert all((p.device.type, p.dtype, p.requires_grad) == ("cpu", torch.float32, True) for p in parameters)
+
+
+@pytest.mark.parametrize("keyframes", ["straight", "generated"])
+def test_pairs_at_once_move_as_each_does_by_itself(generating, pair, keyframes):
+    pairs = [pair, pair[::-1], (pair[0], pair[0])]
+    found = generating.fit_pairs(pairs, 3, keyframes)
+    for trajectory, ends in zip(found, pairs, strict=True):
+        alone = generating.fit(*ends, 3, keyframes)
+        assert trajectory.times == alone.times
+        for name in MAPS:
+            torch.testing.assert_close(getattr(trajectory, name), getattr(alone, name), atol=2e-2, rtol=1e-3)
+    with pytest.raises(Interrupted):
+        generating.fit_pairs(pairs, should_stop=lambda: True)
