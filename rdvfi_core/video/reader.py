@@ -21,9 +21,8 @@ from ..memory import pairs_ahead
 from ..timeline import Source, exact_fps
 from .colour import Colour, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of
-from .threads import ahead
+from .threads import ahead, waiting
 
-AHEAD = 2  # decoded frames that wait for the work
 NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
 SMALL_SIDE = 160  # of the survey's frames, the longer one
 
@@ -99,7 +98,7 @@ class VideoFile:
         seen = Damage()
 
         def small() -> Iterator[Tensor]:
-            for tick, frame in ahead(self._decode(seen), AHEAD):
+            for tick, frame in ahead(self._decode(seen), waiting()):
                 if not first:
                     first.append(frame)
                     scale = SMALL_SIDE / max(frame.width, frame.height)
@@ -244,7 +243,7 @@ class FileFrames(Sequence[Tensor]):
             if fresh:
                 if self._stream is not None:
                     self._stream.close()
-                self._stream = ahead(self._converted(index, seek and self._survey.seekable and index > 0), AHEAD)
+                self._stream = ahead(self._converted(index, seek and self._survey.seekable and index > 0), waiting())
             for number, frame in self._stream:
                 self._next = number + 1
                 if number == index and frame is not None:

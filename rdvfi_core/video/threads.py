@@ -1,4 +1,7 @@
-"""A thread on either side of the work, with a short queue: decoding runs ahead of it, encoding behind it."""
+"""A thread on either side of the work, with a short queue: decoding runs ahead of it, encoding behind it.
+
+Beside a GPU, that is. Where the method itself runs on the CPU it keeps all cores busy, and threads beside it make
+everyone wait for everyone: there the same is done in between, with queues of length 0."""
 
 from __future__ import annotations
 
@@ -7,13 +10,24 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
+from ..pipeline import default_device
+
 T = TypeVar("T")
+WAITING = 2  # frames in a queue beside a GPU
 POLL = 0.1  # seconds between two looks at whether the other side has given up
 
 
+def waiting() -> int:
+    """How many frames may wait between a thread and the work on this machine."""
+    return 0 if default_device().type == "cpu" else WAITING
+
+
 def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
-    """The same items in the same order, made in a thread that is at most `depth` items ahead. What the thread raises is
-    raised here; when this generator is closed, the thread ends and closes `items`."""
+    """The same items in the same order, made in a thread that is at most `depth` items ahead; 0 is no thread. What the
+    thread raises is raised here; when this generator is closed, the thread ends and closes `items`."""
+    if not depth:
+        yield from items
+        return
     queue: Queue = Queue(depth)
     stop = Event()
 
@@ -56,13 +70,14 @@ def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
 
 
 class Behind(Generic[T]):
-    """Calls `work` on each item in a thread, in order, at most `depth` items behind. An error of the thread is raised
-    by the next `put` or by `finish`; `close` gives up what is still waiting."""
+    """Calls `work` on each item in a thread, in order, at most `depth` items behind; 0 is no thread. An error of the
+    thread is raised by the next `put` or by `finish`; `close` gives up what is still waiting."""
 
     def __init__(self, work: Callable[[T], None], depth: int):
         self._work, self._queue, self._error, self._closed = work, Queue(depth), None, Event()
-        self._thread = Thread(target=self._run, name="encode", daemon=True)
-        self._thread.start()
+        self._thread = Thread(target=self._run, name="encode", daemon=True) if depth else None
+        if self._thread:
+            self._thread.start()
 
     def _run(self) -> None:
         while not self._closed.is_set():
@@ -79,17 +94,22 @@ class Behind(Generic[T]):
                 self._closed.set()
 
     def put(self, item: T) -> None:
-        self._offer((item,))
+        if self._thread:
+            self._offer((item,))
+        else:
+            self._work(item)
 
     def finish(self) -> None:
         """Waits until everything is done."""
-        self._offer(None)
-        self._thread.join()
-        self._raise()
+        if self._thread:
+            self._offer(None)
+            self._thread.join()
+            self._raise()
 
     def close(self) -> None:
         self._closed.set()
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
 
     def _offer(self, entry) -> None:
         while True:

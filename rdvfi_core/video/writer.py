@@ -19,9 +19,8 @@ from torch import Tensor
 
 from .colour import Colour, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
-from .threads import Behind
+from .threads import Behind, waiting
 
-WAITING = 2  # frames that may wait for the encoder
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 HVC1 = "hvc1"  # the kind of HEVC that Apple's players insist on
 IMAGE_NAME = "{:05d}.png"
@@ -73,7 +72,7 @@ class FrameWriter:
         kind = _Video if form.suffix else _PngFolder
         with one_sentence(self._name):
             self._encoder = kind(path, form, size, fps, colour or Colour(), aspect)
-        self._thread = Behind(self._encode, WAITING)
+        self._thread = Behind(self._encode, waiting())
 
     def write(self, frame: Tensor) -> None:  # (3, H, W) float in [0, 1], (4, H, W) for a format with alpha
         if tuple(frame.shape) != self._shape:
