@@ -8,6 +8,7 @@ from itertools import groupby, islice
 from typing import Protocol
 
 import torch
+from kornia.color import linear_rgb_to_rgb, rgb_to_linear_rgb
 from torch import Tensor
 
 from .errors import Interrupted
@@ -147,7 +148,7 @@ def _exposed(pictures: Iterable[Tensor]) -> Tensor:
     """The mean of (C, H, W), in linear light, colours weighted with alpha where there is any."""
     count, total, like = 0, None, None
     for picture in pictures:
-        light = _to_light(picture[:3].float())
+        light = rgb_to_linear_rgb(picture[:3].float().expand(3, -1, -1))
         if len(picture) > 3:
             alpha = picture[3:].float()
             light = torch.cat((light * alpha, alpha))
@@ -156,18 +157,8 @@ def _exposed(pictures: Iterable[Tensor]) -> Tensor:
     mean = total / count
     if len(mean) > 3:
         mean[:3] /= mean[3:].clamp(min=1e-6)
-    mean[:3] = _from_light(mean[:3])
-    return mean.to(like.dtype)
-
-
-def _to_light(values: Tensor) -> Tensor:
-    """sRGB's curve, IEC 61966-2-1."""
-    values = values.clamp(min=0)
-    return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def _from_light(light: Tensor) -> Tensor:
-    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
+    mean[:3] = linear_rgb_to_rgb(mean[:3])
+    return mean[: len(like)].to(like.dtype)
 
 
 class _Window:

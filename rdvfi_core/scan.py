@@ -90,9 +90,8 @@ class Small:
     """A frame as it is compared."""
 
     def __init__(self, frame: Tensor):  # (C, H, W)
-        colours = frame[:3].float().clamp(0, 1)
-        colours = colours.expand(3, -1, -1) if len(colours) == 1 else colours
-        colours = F.interpolate(colours[None], (HEIGHT, WIDTH), mode="area").cpu()
+        colours = frame[:3].float().expand(3, -1, -1)
+        colours = F.interpolate(colours[None], (HEIGHT, WIDTH), mode="area").clamp(0, 1).cpu()
         self.light = colours.mean(1, keepdim=True)  # (1, 1, HEIGHT, WIDTH)
         steps = (colours[0] * COARSE_COLOURS).long().clamp(max=COARSE_COLOURS - 1)
         index = (steps[0] * COARSE_COLOURS + steps[1]) * COARSE_COLOURS + steps[2]

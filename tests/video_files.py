@@ -15,6 +15,7 @@ import torch
 
 from rdvfi_core.video.clip import FileClip
 from rdvfi_core.video.colour import to_integers
+from rdvfi_core.video.convert import Choices, convert, make_job
 from rdvfi_core.video.parts import render_part
 from rdvfi_core.video.reader import VideoFile
 
@@ -179,3 +180,15 @@ def fade_to_bytes(part, suffix: str, weights: str | None) -> bytes:
         path = Path(folder) / f"part{suffix}"
         render_part(CrossFade(), part, path)
         return path.read_bytes()
+
+
+def run(path, output, timeline, renderer=None, **choices) -> list[str]:
+    job = make_job(*clip_of(path), timeline, output, Choices(**choices))
+    return job.notes + convert(renderer or CrossFade(), job)
+
+
+def length_of(path, kind: str) -> float:
+    """Seconds at which the last packet ends."""
+    with av.open(str(path)) as container:
+        stream = getattr(container.streams, kind)[0]
+        return max(float((p.pts + p.duration) * p.time_base) for p in container.demux(stream) if p.size)

@@ -14,7 +14,6 @@ from .rates import decimal, exact
 
 INTERPOLATIONS = ("linear", "monotone_cubic")
 FASTEST_SPEED = 1000
-INVERSE_STEPS = 60  # halvings, to 2^-60 of the output
 
 Number = int | float | str | Fraction
 
@@ -98,14 +97,6 @@ class SpeedCurve:
     def source_share(self, x: Fraction) -> Fraction:
         """V(x) / V(1): which part of the source, in [0, 1], has passed at x."""
         return self.integral(x) / self.mean_speed
-
-    def inverse(self, share: Fraction) -> Fraction:
-        """The first x, to 2^-60, at which this part of the source has passed."""
-        low, high = Fraction(0), Fraction(1)
-        for _ in range(INVERSE_STEPS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.source_share(middle) < share else (low, middle)
-        return high if share > 0 else Fraction(0)
 
     def to_json(self) -> str:
         points = [[str(x), str(y)] for x, y in self.points]

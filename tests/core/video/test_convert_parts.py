@@ -1,0 +1,147 @@
+"""Runs that stop and go on, and what cannot be. A renderer that cross-fades stands in for the method."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from video_files import (
+    LOSSLESS,
+    CrossFade,
+    clip_of,
+    decoded,
+    pattern,
+    write,
+)
+
+from rdvfi_core.errors import Interrupted
+from rdvfi_core.timeline import Plan, Timeline
+from rdvfi_core.video import parts
+from rdvfi_core.video.convert import Choices, convert, make_job
+
+
+def long_clip(folder) -> tuple:
+    return write(folder / "in.mkv", [pattern(i) for i in range(30)], **LOSSLESS), folder / "out.mkv"
+
+
+@pytest.fixture
+def short_parts(monkeypatch):
+    monkeypatch.setattr(parts.split, "__defaults__", (10, 4))
+
+
+def stopping(after: int):
+    """A watch that stops the run after so many frames."""
+
+    def watch(done, total, frame) -> None:
+        if done == after:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def test_a_stopped_run_goes_on_after_its_last_finished_part(tmp_path, short_parts):
+    source, output = long_clip(tmp_path)
+    clip = clip_of(source)
+    with pytest.raises(KeyboardInterrupt):
+        convert(CrossFade(), make_job(*clip, Timeline.multiplied(2), output, Choices(codec="ffv1")), stopping(35))
+    assert not output.exists() and len(list((tmp_path / ".out.mkv.parts").glob("*.mkv"))) == 3
+    rest = CrossFade()
+    convert(rest, make_job(*clip, Timeline.multiplied(2), output, Choices(codec="ffv1")))
+    assert rest.fitted == 29 - 15
+    whole = tmp_path / "whole.mkv"
+    convert(CrossFade(), make_job(*clip, Timeline.multiplied(2), whole, Choices(codec="ffv1")))
+    assert np.array_equal(decoded(output), decoded(whole))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mkv", "out.mkv", "whole.mkv"]
+
+
+@pytest.mark.parametrize("change", ["plan", "format", "source", "model"])
+def test_parts_of_another_job_are_not_mixed_in(tmp_path, short_parts, change):
+    source, output = long_clip(tmp_path)
+
+    def job(change=None):
+        timeline = Timeline.multiplied(3 if change == "plan" else 2)
+        choices = Choices(codec="h264" if change == "format" else "ffv1")
+        return make_job(*clip_of(source), timeline, output, choices, model="b" if change == "model" else "a")
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(CrossFade(), job(), stopping(35))
+    if change == "source":
+        write(source, [pattern(-i) for i in range(30)], **LOSSLESS)
+    renderer = CrossFade()
+    convert(renderer, job(change))
+    assert renderer.fitted == 29
+
+
+def test_no_pair_is_estimated_twice_and_a_cut_begins_a_part(tmp_path):
+    from rdvfi_core.timeline import Source
+
+    source = Source.constant(100, Fraction(24), cuts=[29])
+    plan = Timeline.multiplied(5).plan(source)
+    spans = parts.split(plan, most=60, least=10)
+    assert [span.start for span in spans][:4] == [0, 60, 120, 150]  # frame 150 of the output is frame 30, after the cut
+    assert spans[-1].stop == len(plan) and all(a.stop == b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(plan[span.start].kind == "copy" for span in spans)
+
+
+def test_a_run_that_is_not_resumable_leaves_nothing(tmp_path, short_parts):
+    source, output = long_clip(tmp_path)
+    job = make_job(*clip_of(source), Timeline.multiplied(2), output)
+    with pytest.raises(KeyboardInterrupt):
+        convert(CrossFade(), job, stopping(35), resumable=False)
+    with pytest.raises(Interrupted):
+        convert(CrossFade(), job, should_stop=lambda: True)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_an_edited_plan_is_followed(tmp_path):
+    source, output = long_clip(tmp_path)
+    clip = clip_of(source)
+    written = json.loads(Timeline.multiplied(2).plan(clip[1]).to_json())
+    written["frames"] = written["frames"][:8]
+    written["frames"][3] = {"time": written["frames"][3]["time"], "copy": 9}
+    convert(CrossFade(), make_job(*clip, Plan.from_json(json.dumps(written)), output, Choices(codec="ffv1")))
+    frames = decoded(output)
+    assert len(frames) == 8 and np.array_equal(frames[3], decoded(source)[9])
+
+
+# What cannot be
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_under_the_name(tmp_path):
+    resource = pytest.importorskip("resource")
+    noise = [np.random.default_rng(i).random((128, 128, 3)) for i in range(6)]
+    source = write(tmp_path / "in.mkv", noise, **LOSSLESS)
+    job = make_job(*clip_of(source), Timeline.multiplied(2), tmp_path / "out.mkv", Choices(codec="ffv1"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        with pytest.raises(OSError, match="out.mkv could not be written .*make room"):
+            convert(CrossFade(), job)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "words"),
+    [
+        ("a.mp4", {"codec": "theora"}, "codec 'theora' is not supported; use one of h264"),
+        ("a.webm", {"codec": "h264"}, "h264 does not go into .webm; write it to .mp4"),
+        ("a.mp4", {"quality": "superb"}, "quality is 'superb'; use one of draft"),
+        ("a.mp4", {"audio": "loud"}, "audio is 'loud'"),
+        ("a.avi", {}, "ends in .avi"),
+        ("nowhere/a.mp4", {}, "does not exist"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused_before_any_work(tmp_path, name, choices, words):
+    source = write(tmp_path / "in.mkv", [pattern(i) for i in range(3)], **LOSSLESS)
+    with pytest.raises(ValueError, match=words):
+        make_job(*clip_of(source), Timeline.multiplied(2), tmp_path / name, Choices(**choices))
+
+
+def test_one_frame_is_too_few(tmp_path):
+    source = write(tmp_path / "in.mkv", [pattern(0)], **LOSSLESS)
+    with pytest.raises(ValueError, match="1 source frame"):
+        make_job(*clip_of(source), Timeline.multiplied(2), tmp_path / "out.mkv")
