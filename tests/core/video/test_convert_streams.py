@@ -1,4 +1,4 @@
-"""What goes along: metadata, subtitles, chapters, depth, alpha, tags. A cross-fading renderer stands in for the method."""
+"""What goes along: metadata, subtitles, chapters, depth, alpha, tags. A cross-fade stands in for the method."""
 
 from __future__ import annotations
 
