@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from .errors import Interrupted
 from .fusion import IterativeFusion
 from .keyframes import Keyframes
 from .motion import AdjacentMotion, Features, Motion
+from .refinement import align, refine
 from .trajectory import Trajectory
 from .warp import compose, resize, resize_flow
 
@@ -50,8 +52,8 @@ def long_range_motion(
     autoencoder: Autoencoder,
     images: Tensor,  # (2 B, 3, h, w) on the motion grid: all first images, then all second ones
 ) -> Motion:  # first -> second, then second -> first
-    """phi1 between frames that lie far apart: first at half the size, where the motion is half as large, then refined
-    from there."""
+    """phi1 between frames that lie far apart: first at half the size, where the motion is half as large, then at full
+    size from there; and what the images say to that."""
     height, width = images.shape[-2:]
 
     def estimate(images: Tensor, iterations: int, start: Tensor | None = None) -> Motion:
@@ -60,7 +62,7 @@ def long_range_motion(
 
     coarse = estimate(resize(images, height // 2, width // 2), COARSE_ITERATIONS).flow
     start = resize_flow(coarse, height // LATENT_STRIDE, width // LATENT_STRIDE)
-    return estimate(images, REFINING_ITERATIONS, start)
+    return refine(estimate(images, REFINING_ITERATIONS, start), images)
 
 
 def fit_keyframes(
@@ -74,7 +76,8 @@ def fit_keyframes(
     should_stop: Callable[[], bool] | None = None,
     direct: bool = False,  # one long-range estimate per knot instead of the chain, for the ablation
 ) -> Trajectory:
-    """Motion along the keyframes. Keyframes at exactly 0 or 1 give way to the inputs themselves."""
+    """Motion along the keyframes: phi1 from knot to knot, phi2 from every knot to both ends, each aligned with the
+    pictures. Keyframes at exactly 0 or 1 give way to the inputs themselves."""
     inner = [i for i, time in enumerate(keyframes.times) if 0 < time < 1]
     times = (0.0, *(keyframes.times[i] for i in inner), 1.0)
     batch, last = len(small0), len(times) - 1
@@ -82,14 +85,22 @@ def fit_keyframes(
         _encode(autoencoder, small0), *(keyframes.latents[:, i] for i in inner), _encode(autoencoder, small1)
     )).contiguous(memory_format=torch.channels_last)  # (M B, C, h/8, w/8), knot by knot  # fmt: skip
     features = motion.encode(latents)
+    decoded = autoencoder.decode(latents[batch : last * batch]).float().split(batch) if last > 1 else ()
+    colours = [small0.float(), *decoded, small1.float()]
     advance = _Advance(progress, should_stop, total=2 * last + 1)
+    advance()
 
     def of(*knots: int) -> Features:
         return features[[k * batch + b for k in knots for b in range(batch)]]
 
+    def aligned(found: Motion, here: tuple[int, int], there: tuple[int, int]) -> Motion:
+        flow = align(found.flow, *(torch.cat([colours[knot] for knot in knots]) for knots in (here, there)))
+        return replace(found, flow=flow)
+
     links = []  # of each neighbouring pair: later knot -> earlier, earlier -> later
     for k in range(last):
-        found = motion(of(k + 1, k), of(k, k + 1), ADJACENT_ITERATIONS)
+        pair, partners = (k + 1, k), (k, k + 1)
+        found = aligned(motion(of(*pair), of(*partners), ADJACENT_ITERATIONS), pair, partners)
         links.append((found.flow.split(batch), found.visible.float().split(batch)))
         advance()
     still, seen = torch.zeros_like(small0[:, :2].float()), torch.ones_like(small0[:, :1].float())
@@ -103,6 +114,7 @@ def fit_keyframes(
             back, forth = links[k - 1][0][0], links[m][0][1]
             base = torch.cat((compose(back, to0[-1]), compose(forth, to1[-1])))
             found = fusion(of(k, m), of(0, last), base)
+        found = aligned(found, (k, m), (0, last))
         for chain, step in ((to0, 0), (to1, 1)):
             chain.append(found.flow.split(batch)[step])
         for chain, step in ((visible0, 0), (visible1, 1)):
@@ -111,9 +123,6 @@ def fit_keyframes(
     previous, following = [still, *(flow[0] for flow, _ in links)], [*(flow[1] for flow, _ in links), still]
     shown_before, shown_after = [seen, *(v[0] for _, v in links)], [*(v[1] for _, v in links), seen]
     importance = [_importance(torch.minimum(*pair)) for pair in zip(shown_before, shown_after, strict=True)]
-    decoded = autoencoder.decode(latents[batch : last * batch]).float().split(batch) if last > 1 else ()
-    colours = [small0.float(), *decoded, small1.float()]
-    advance()
     fields = (to0, to1[::-1], previous, following, visible0, visible1[::-1], importance, colours)
     return Trajectory(times, *(torch.stack(field, 1) for field in fields))
 

@@ -13,6 +13,7 @@ from ..perceptual import load_lpips
 from .engine import Losses
 
 LPIPS_WEIGHT, L2_WEIGHT = 0.2, 1.0
+PSNR_WEIGHT = 0.005
 
 
 class FrameLoss:
@@ -29,7 +30,7 @@ class FrameLoss:
         elif self.lpips is not None:
             self.name = "0.2 LPIPS + 1.0 L2"
         else:
-            self.name = "stand-in for 0.2 LPIPS + 1.0 L2: L1 + 2 L2 + 0.75 gradients at three scales"
+            self.name = "stand-in for 0.2 LPIPS + 1.0 L2: L1 + 2 L2 + 0.75 gradients at three scales - 0.005 PSNR"
 
     def __call__(self, frame: Tensor, target: Tensor) -> Losses:
         terms = reconstruction_losses(frame, target)
@@ -44,13 +45,14 @@ class FrameLoss:
 
 def reconstruction_losses(frame: Tensor, target: Tensor) -> Losses:
     """Absolute and squared error, and the error of the gradients at three scales: edges in the right place at the right
-    contrast, a stand-in for a perceptual distance whose network is not at hand."""
+    contrast, a stand-in for a perceptual distance whose network is not at hand. PSNR is taken image by image, so that
+    an easy image, whose errors are small, counts as much as a hard one."""
     difference = frame - target
     squared = difference.square().mean()
     gradients = sum(_gradient_error(F.avg_pool2d(difference, 2**k) if k else difference) for k in range(3)) / 3
-    loss = difference.abs().mean() + 2 * squared + 0.75 * gradients
-    psnr = -10 * (difference.detach().square().mean((1, 2, 3)) + 1e-8).log10().mean()
-    return {"loss": loss, "psnr": psnr}
+    psnr = -10 * (difference.square().mean((1, 2, 3)) + 1e-5).log10().mean()
+    loss = difference.abs().mean() + 2 * squared + 0.75 * gradients - PSNR_WEIGHT * psnr
+    return {"loss": loss, "psnr": psnr.detach()}
 
 
 def _gradient_error(difference: Tensor) -> Tensor:

@@ -1,0 +1,157 @@
+"""What two images themselves say about the motion that phi1 has found between them.
+
+phi1 compares latents on coarse cells. It may give a thin object the motion of the ground around it, and it is a
+fraction of a pixel off where the images could tell. `rematch` looks for another motion where a pixel's match is bad at
+both ends, among the motions nearby (after PatchMatch, Barnes et al. 2009); `align` corrects any motion by the images'
+gradients (Lucas and Kanade 1981). Nothing here is learned. Directions and units: `conventions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .motion import Motion
+from .warp import backward_warp, inside, resize
+
+PATCH = 5  # px, side of the patches that are compared
+LARGEST_ERROR = 0.25  # of one pixel, so that a highlight does not decide for its whole patch
+OUTSIDE_ERROR = 0.12  # of a pixel that leaves the frame
+
+REACHES = (20, 5)  # px of the half grid: how far away another motion is looked for
+UNEXPLAINED = 0.03  # mean error from which on a pixel counts as matched by nothing
+BETTER, MARGIN = 0.5, 0.01  # another motion's error must stay under this share of the former error, and by how much
+CLOSEST, CLOSELY_BETTER = 3, 0.8  # px, and the share that it must stay under there
+COMPANY = 0.3  # share of a patch that must find another motion too: single pixels match by chance
+FOUND = 4.0  # visibility, as a logit, of a pixel that found another motion
+
+ALIGNMENTS = 2
+WINDOW = 9  # px, side of the windows over which gradients are gathered
+STABILISER = 5e-4
+NOISE = 0.02  # an error under this counts in full, one above with less and less weight
+LONGEST_STEP = 1.0  # px
+TRUSTED = 0.02  # mean error up to which an alignment is taken in full, beyond it in part
+
+
+def refine(motion: Motion, images: Tensor) -> Motion:
+    """images: (2 B, 3, h, w) on the motion grid, all first images, then all second ones; `motion` leads from each to
+    its partner. Gradients pass as if nothing had been changed."""
+    images = images.float()
+    with torch.no_grad():
+        found, moved = rematch(motion.flow, images)
+        visibility = motion.visibility.float()
+        change, certainty = found - motion.flow, torch.where(moved, FOUND - visibility, 0.0)
+    return Motion(align(motion.flow + change, images, _swap(images)), visibility + certainty, motion.steps)
+
+
+@torch.no_grad()
+def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """-> flow, and (2 B, 1, h, w) where it is another than before. A pixel takes another motion, or stands still, only
+    where its own match is bad, the offered one is good, and what it would match over there is badly matched itself:
+    a pixel that is merely hidden in the other image has no such partner."""
+    height, width = flow.shape[-2:]
+    offered = _search(F.avg_pool2d(flow, 2) / 2, resize(images, height // 2, width // 2))
+    offered = F.interpolate(2 * offered, scale_factor=2.0, mode="nearest")
+    here = _planes(images)
+    there = _swap(here)
+    own, new = (_difference(here, backward_warp(there, motion), motion) for motion in (flow, offered))
+    patch = _mean(own, PATCH)
+    # The new motion is judged by the best patch that holds the pixel, so that it reaches up to the thing's edge; which
+    # side of the edge a pixel is on, its closest neighbourhood tells.
+    best = -F.max_pool2d(-_mean(new, PATCH), PATCH, stride=1, padding=PATCH // 2)
+    moved = (best < BETTER * patch - MARGIN) & (_mean(new, CLOSEST) < CLOSELY_BETTER * _mean(own, CLOSEST))
+    moved &= backward_warp(_swap(patch), offered) > UNEXPLAINED
+    moved &= _mean(moved.float(), PATCH) > COMPANY
+    return torch.where(moved, offered, flow), moved
+
+
+def align(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
+    """flow (B, 2, h, w) from `here` to `there`, both (B, 3, h, w), after steps down the difference between `here` and
+    the warped `there`, each kept where patches then match better. Where they match badly all the same, brightness is no
+    guide and the flow stays what it was. Gradients pass as if nothing had been changed."""
+    with torch.no_grad():
+        change = _descend(flow, _planes(here.float()), _planes(there.float()))
+    return flow + change
+
+
+def _descend(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:  # what to add to the flow
+    slopes = _slopes(here)
+    total = torch.zeros_like(flow)
+    warped, error = _match(here, there, flow)
+    for _ in range(ALIGNMENTS):
+        x, y = ((a + b) / 2 for a, b in zip(slopes, _slopes(warped), strict=True))
+        rest = here - warped
+        weight = 1 / (rest.abs() + NOISE)
+        products = (x * x, y * y, x * y, x * rest, y * rest)
+        sums = _mean(torch.cat([(weight * p).mean(1, keepdim=True) for p in products], 1), WINDOW)
+        xx, yy, xy, xr, yr = sums.split(1, 1)
+        xx, yy = xx + STABILISER, yy + STABILISER
+        step = torch.cat((yy * xr - xy * yr, xx * yr - xy * xr), 1) / (xx * yy - xy * xy)
+        step = step * (LONGEST_STEP / torch.hypot(*step.split(1, 1)).clamp_min(LONGEST_STEP))
+        tried, new_error = _match(here, there, flow + total + step)
+        better = new_error < error
+        total, error = torch.where(better, total + step, total), torch.where(better, new_error, error)
+        warped = torch.where(better, tried, warped)
+    return (TRUSTED / (error + 1e-4)).clamp(max=1).square() * total
+
+
+def _search(flow: Tensor, images: Tensor) -> Tensor:
+    """For every pixel the motion, of itself and of the pixels around it, that matches best; see `rematch`."""
+    here = _planes(images)
+    there = _swap(here)
+    least = _match(here, there, flow)[1]
+    claims = _swap(least)
+    for reach in (0, *REACHES):
+        for offered in _around(flow, reach) if reach else [torch.zeros_like(flow)]:
+            error = _match(here, there, offered)[1]
+            unclaimed = backward_warp(claims, offered)
+            better = (error < least) & (unclaimed > UNEXPLAINED) & (unclaimed > 2 * error)
+            flow, least = torch.where(better, offered, flow), torch.where(better, error, least)
+    return flow
+
+
+def _around(flow: Tensor, reach: int) -> Iterator[Tensor]:
+    """The motion of the eight pixels that lie `reach` away."""
+    steps = (-reach, 0, reach)
+    return (torch.roll(flow, shift, (2, 3)) for shift in product(steps, steps) if any(shift))
+
+
+def _planes(images: Tensor) -> Tensor:  # (B, 2, h, w)
+    """What is compared: brightness, and its contrast against the neighbourhood, which does not change with the
+    light."""
+    brightness = images.mean(1, keepdim=True)
+    return torch.cat((brightness, 2 * (brightness - _mean(brightness, PATCH))), 1)
+
+
+def _match(here: Tensor, there: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+    """-> `there`, warped, and the mean error (B, 1, h, w) of the patch around each pixel."""
+    warped = backward_warp(there, flow)
+    return warped, _mean(_difference(here, warped, flow), PATCH)
+
+
+def _difference(here: Tensor, warped: Tensor, flow: Tensor) -> Tensor:  # (B, 1, h, w)
+    error = (here - warped).abs().mean(1, keepdim=True).clamp(max=LARGEST_ERROR)
+    return torch.where(inside(flow) > 0, error, OUTSIDE_ERROR)
+
+
+def _slopes(planes: Tensor) -> tuple[Tensor, Tensor]:  # along x and y, per px
+    x, y = F.pad(planes, (1, 1, 0, 0), mode="replicate"), F.pad(planes, (0, 0, 1, 1), mode="replicate")
+    return (x[..., 2:] - x[..., :-2]) / 2, (y[..., 2:, :] - y[..., :-2, :]) / 2
+
+
+def _mean(values: Tensor, side: int) -> Tensor:
+    """Over a square around each pixel. Sums of shifted copies: average pooling takes six times as long on a CPU."""
+    half = side // 2
+    padded = F.pad(values, (half, half, half, half), mode="replicate")
+    height, width = values.shape[-2:]
+    rows = sum(padded[..., :, i : i + width] for i in range(side))
+    return sum(rows[..., i : i + height, :] for i in range(side)) / side**2
+
+
+def _swap(values: Tensor) -> Tensor:
+    half = len(values) // 2
+    return torch.cat((values[half:], values[:half]))

@@ -1,0 +1,122 @@
+"""What the images say about a motion, on pictures whose motion is known exactly."""
+
+import math
+
+import pytest
+import torch
+
+from rdvfi_core.motion import Motion
+from rdvfi_core.refinement import align, refine, rematch
+from rdvfi_core.warp import pixel_grid
+
+HEIGHT, WIDTH = 96, 128
+PAN = (9.0, 4.0)  # px, of the ground from the first image to the second
+BAR = slice(58, 66)  # columns of a thin object that stands still
+INNER = slice(16, -16)
+
+
+def ground(right: float = 0.0, down: float = 0.0, waves: int = 40) -> torch.Tensor:
+    """(1, 3, h, w): a smooth texture, moved; it is a sum of waves, so it can be moved by any fraction of a pixel."""
+    generator = torch.Generator().manual_seed(3)
+    x, y = (pixel_grid(HEIGHT, WIDTH) - torch.tensor((right, down)).view(1, 2, 1, 1)).unbind(1)
+    image = torch.full((3, HEIGHT, WIDTH), 0.5)
+    for _ in range(waves):
+        angle, length, phase = (torch.rand((), generator=generator).item() for _ in range(3))
+        pace = 2 * math.pi / (6 + 26 * length)
+        wave = torch.sin(pace * (math.cos(7 * angle) * x + math.sin(7 * angle) * y) + 7 * phase)
+        image += 0.06 * wave * torch.rand(3, 1, 1, generator=generator)
+    return image.clamp(0, 1)[None]
+
+
+def behind_a_bar(right: float, down: float) -> torch.Tensor:
+    image = ground(right, down)
+    stripes = 0.5 + 0.5 * torch.sin(pixel_grid(HEIGHT, WIDTH)[0, 1] * 0.9)
+    image[..., 20:76, BAR] = torch.stack((stripes, 1 - stripes, stripes))[:, 20:76, BAR] * torch.tensor(
+        (0.9, 0.2, 0.1)
+    ).view(3, 1, 1)
+    return image
+
+
+def even(right: float, down: float) -> torch.Tensor:
+    return torch.tensor((right, down)).view(1, 2, 1, 1).repeat(1, 1, HEIGHT, WIDTH)
+
+
+def there_and_back() -> torch.Tensor:
+    return torch.cat((even(*PAN), even(-PAN[0], -PAN[1])))
+
+
+@pytest.mark.parametrize("off", [(0.6, -0.4), (-1.1, 0.8)])
+def test_alignment_corrects_fractions_of_a_pixel(off):
+    flow = even(PAN[0] + off[0], PAN[1] + off[1])
+    found = align(flow, ground(), ground(*PAN))
+    error = torch.linalg.vector_norm(found - even(*PAN), dim=1)[..., INNER, INNER]
+    assert error.mean() < 0.12 * math.hypot(*off)
+
+
+def test_alignment_leaves_an_exact_motion_alone():
+    found = align(even(*PAN), ground(), ground(*PAN))
+    assert (found - even(*PAN))[..., INNER, INNER].abs().mean() < 0.01
+
+
+def test_alignment_does_not_follow_pictures_that_do_not_match():
+    generator = torch.Generator().manual_seed(0)
+    here, there = torch.rand(2, 1, 3, HEIGHT, WIDTH, generator=generator)
+    flow = even(1.0, 2.0)
+    assert (align(flow, here, there) - flow).abs().mean() < 0.03
+
+
+def test_plain_pictures_change_nothing():
+    images = torch.full((2, 3, HEIGHT, WIDTH), 0.4)
+    flow = there_and_back()
+    found = refine(Motion(flow, torch.zeros(2, 1, HEIGHT, WIDTH)), images)
+    within = (slice(None), slice(None), INNER, INNER)  # what leaves the frame may as well stand still here
+    assert torch.equal(found.flow[within], flow[within])
+    assert torch.equal(found.visibility[within], torch.zeros_like(found.visibility[within]))
+
+
+def test_a_thin_thing_is_freed_from_the_motion_of_the_ground():
+    images = torch.cat((behind_a_bar(0, 0), behind_a_bar(*PAN)))
+    flow, moved = rematch(there_and_back(), images)
+    bar = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
+    bar[..., 22:74, BAR] = True
+    for side in range(2):
+        assert moved[side][bar[0]].float().mean() > 0.9
+        assert torch.linalg.vector_norm(flow[side], dim=0)[bar[0, 0]].median() < 0.5
+    near_or_at_the_bar = torch.nn.functional.max_pool2d(bar.float(), 7, 1, 3)[0] > 0
+    assert moved[0][~near_or_at_the_bar].float().mean() < 0.01
+    found = refine(Motion(there_and_back(), torch.full((2, 1, HEIGHT, WIDTH), -2.0)), images)
+    assert found.visible[:1][bar].mean() > 0.9
+
+
+def test_what_is_merely_hidden_takes_no_other_motion():
+    """The true motion: the bar moves by (14, 0) before ground that stands still and hides a part of it."""
+    first, second = behind_a_bar(0, 0), behind_a_bar(0, 0)
+    second[..., BAR] = ground()[..., BAR]
+    second[..., 20:76, BAR.start + 14 : BAR.stop + 14] = first[..., 20:76, BAR]
+    flow = torch.zeros(2, 2, HEIGHT, WIDTH)
+    flow[0, 0, 20:76, BAR] = 14
+    flow[1, 0, 20:76, BAR.start + 14 : BAR.stop + 14] = -14
+    moved = rematch(flow, torch.cat((first, second)))[1]
+    assert moved.float().mean() < 0.002
+
+
+def test_pairs_do_not_depend_on_each_other():
+    pairs = [(behind_a_bar(0, 0), behind_a_bar(*PAN)), (ground(), ground(2.5, -1.0))]
+    flows = [there_and_back(), torch.cat((even(2.0, -1.0), even(-2.0, 1.0)))]
+    seen = torch.zeros(2, 1, HEIGHT, WIDTH)
+    alone = [refine(Motion(flow, seen), torch.cat(pair)) for flow, pair in zip(flows, pairs, strict=True)]
+    images = torch.cat([pair[side] for side in range(2) for pair in pairs])
+    together = refine(Motion(torch.stack(flows, 1).flatten(0, 1), torch.zeros(4, 1, HEIGHT, WIDTH)), images)
+    for index, one in enumerate(alone):
+        torch.testing.assert_close(together.flow[[index, index + 2]], one.flow)
+        torch.testing.assert_close(together.visibility[[index, index + 2]], one.visibility)
+
+
+def test_gradients_pass_unchanged():
+    flow = there_and_back().requires_grad_()
+    visibility = torch.full((2, 1, HEIGHT, WIDTH), -2.0, requires_grad=True)
+    found = refine(Motion(flow, visibility), torch.cat((behind_a_bar(0, 0), behind_a_bar(*PAN))))
+    assert not torch.equal(found.flow, flow)
+    (found.flow.sum() + 2 * found.visibility.sum()).backward()
+    assert torch.equal(flow.grad, torch.ones_like(flow))
+    assert torch.equal(visibility.grad, torch.full_like(visibility, 2.0))
