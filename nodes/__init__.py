@@ -6,7 +6,8 @@ from comfy_api.latest import ComfyExtension, io
 
 from .flow import RDVFISampleFlow, RDVFIWarpFuse
 from .interpolate import RDVFIInterpolate
-from .keyframes import RDVFIKeyframes, RDVFIKeyframesFromFrames
+from .keyframes import RDVFIKeyframes
+from .keyframes_from_frames import RDVFIKeyframesFromFrames
 from .load import RDVFILoadModel, register_folder
 from .sample import RDVFISampleClip
 from .timeline import RDVFITimeline

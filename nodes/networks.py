@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ..rdvfi_core.conventions import KEYFRAMES
 from ..rdvfi_core.memory import Memory, frame_bytes, pairs_at_once, phase1_bytes
-from ..rdvfi_core.pipeline import Interpolator, load_networks
+from ..rdvfi_core.networks import load_networks
+from ..rdvfi_core.pipeline import Interpolator
 from ..rdvfi_core.precision import has_fast_bfloat16
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -109,8 +110,8 @@ class Loaded:
     def fit_pairs(self, *pairs, **more):
         return loaded(self._model).fit_pairs(*pairs, **more)
 
-    def stream(self, *images, **more):
-        return loaded(self._model, *self._size).stream(*images, **more)
+    def stream_pair(self, *pair, **more):
+        return loaded(self._model, *self._size).stream_pair(*pair, **more)
 
 
 def interrupted() -> bool:

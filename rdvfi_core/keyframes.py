@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .autoencoder import Autoencoder
+from .callbacks import Progress, ShouldStop, check_stop
 from .conventions import LATENT_STRIDE, spanning_times, uniform_times
 from .diffusion import COSINE_V, ddim_step, denoised
-from .errors import Interrupted
 from .generator import KeyframeGenerator
 from .splat import HOLE
 from .warp import backward_warp
@@ -79,6 +79,28 @@ def choose(
     if 0 < count < len(inner):
         inner = [inner[round((i + 1) * (len(inner) + 1) / (count + 1)) - 1] for i in range(count)]
     return inner, tuple(float(times[i]) for i in inner)
+
+
+def fitting_latents(
+    keyframes: Keyframes,
+    autoencoder: Autoencoder,
+    small: Tensor,  # (1, 3, h, w), one of the images on the motion grid
+) -> Keyframes:
+    """In float32 on the image's device; refused unless they are the autoencoder's own latents on the image's grid."""
+    own = autoencoder.space().name
+    if keyframes.space != own:
+        raise ValueError(
+            f"The keyframes are in the latent space '{keyframes.space}', the weights work in '{own}'; re-encode them."
+        )
+    given = keyframes.latents.shape[2:]
+    expected = (autoencoder.channels, small.shape[-2] // LATENT_STRIDE, small.shape[-1] // LATENT_STRIDE)
+    if tuple(given) != expected or len(keyframes.latents) != 1:
+        raise ValueError(
+            f"The keyframes are latents of {given[2]}x{given[1]} with {given[0]} channels, {len(keyframes.latents)} in "
+            f"the batch, but these images need {expected[2]}x{expected[1]} with {expected[0]}, 1 in the batch; make "
+            "them from frames of the images' shape."
+        )
+    return Keyframes(keyframes.latents.to(small.device, torch.float32), keyframes.times, keyframes.space)
 
 
 def _listed(times: Sequence[float]) -> str:
@@ -145,8 +167,8 @@ def generate(
     validity: Tensor,  # (B, N, 1, h/8, w/8), with the base
     seed: int,
     steps: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Keyframes:
     """The generator's keyframes at the base's times: one step from pure noise, or `steps` DDIM steps of equal length.
 
@@ -158,8 +180,7 @@ def generate(
     z_t = noise.to(base.latents).expand_as(base.latents)
     times = torch.tensor(base.times, device=z_t.device)
     for step in range(steps):
-        if should_stop is not None and should_stop():
-            raise Interrupted("The making of keyframes was stopped.")
+        check_stop(should_stop, "The making of keyframes")
         t, t_next = 1 - step / steps, 1 - (step + 1) / steps
         output = generator(z_t, z0, z1, base.latents, validity, times, torch.full((len(z_t),), t, device=z_t.device))
         z = denoised(z_t, output, t, COSINE_V)

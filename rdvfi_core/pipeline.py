@@ -1,42 +1,34 @@
 """The whole method on two images: phase 1 fits a trajectory at low resolution, phase 2 renders frames at full
-resolution."""
+resolution.
+
+images -> `ImagePair` -> `fit*` (`fitting`, with keyframes of `keyframes`) -> Trajectory
+                      -> `stream`, `fuse` (`rendering`, flows sampled from the trajectory) -> frames
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from . import weights as weight_files
-from .autoencoder import Autoencoder
-from .conventions import KEYFRAMES, LATENT_STRIDE, motion_size, uniform_times
-from .errors import Interrupted
+from .callbacks import Progress, ShouldStop, check_stop
+from .conventions import KEYFRAMES, motion_size, uniform_times
 from .fitting import fit_keyframes, fit_straight
-from .fusion import IterativeFusion
-from .generator import KeyframeGenerator
-from .inputs import check_frames, check_pair, check_times
-from .keyframes import Keyframes, from_frames, generate, straight_keyframes
+from .image_pair import ImagePair
+from .inputs import check_frames, check_times
+from .keyframes import Keyframes, fitting_latents, from_frames, generate, straight_keyframes
 from .keyframes import check_times as check_keyframe_times
-from .memory import TORCH, Memory, frames_at_once, in_batches, pairs_at_once
-from .motion import AdjacentMotion
+from .memory import TORCH, Memory, in_batches, pairs_at_once
+from .networks import NETWORKS, check_complete, default_device, load_networks
 from .precision import mixed
-from .synthesis import Synthesis
+from .rendering import check_grid, render_frames
 from .trajectory import FlowPair, Trajectory
 from .warp import resize
 
-Progress = Callable[[int, int], None]  # (done, total)
-ShouldStop = Callable[[], bool]
-
-NETWORKS: dict[str, type[nn.Module]] = {
-    "autoencoder": Autoencoder,
-    "motion": AdjacentMotion,
-    "fusion": IterativeFusion,
-    "synthesis": Synthesis,
-    "generator": KeyframeGenerator,
-}
-OPTIONAL = ("generator",)
+__all__ = ["NETWORKS", "Interpolator", "default_device", "load_networks"]
 
 
 class Interpolator:
@@ -57,9 +49,7 @@ class Interpolator:
         memory: Memory = TORCH,
     ):
         """networks: on `device` already, or able to work there; they are neither moved nor changed."""
-        missing = [name for name in NETWORKS if name not in networks and name not in OPTIONAL]
-        if missing:
-            raise ValueError(f"The weights lack the network '{missing[0]}'; choose a complete RDVFI weights file.")
+        check_complete(networks)
         self.device = torch.device(device) if device is not None else default_device()
         self.dtype, self.memory, self.networks = dtype, memory, networks
 
@@ -105,12 +95,13 @@ class Interpolator:
     ) -> Trajectory:
         """Phase 1, at the motion resolution: its cost does not depend on the size of the images or the number of
         frames."""
-        image0, image1 = check_pair(image0, image1)
-        if self._wants_generated(keyframes):
-            found = self.keyframes(image0, image1, KEYFRAMES, seed, should_stop=should_stop)
-            return self.fit_keyframes(image0, image1, found, progress, should_stop)
-        _stop(should_stop)
-        straight = self._straight(self._small(image0), self._small(image1))
+        pair, generated = ImagePair.of(image0, image1), self._wants_generated(keyframes)
+        check_stop(should_stop)
+        small = pair.small(self.device)
+        if generated:
+            found = self._keyframes(*small, KEYFRAMES, seed, 1, generated, should_stop)
+            return self._fit_keyframes(*small, found, progress, should_stop)
+        straight = self._straight(*small)
         if progress is not None:
             progress(1, 1)
         return straight
@@ -122,7 +113,7 @@ class Interpolator:
     @torch.no_grad()
     def fit_pairs(
         self,
-        pairs: Sequence[tuple[Tensor, Tensor]],  # images of one size
+        pairs: Sequence[ImagePair],  # of one size
         seed: int = 0,
         keyframes: str = "auto",
         should_stop: ShouldStop | None = None,
@@ -131,15 +122,16 @@ class Interpolator:
         others, to within rounding."""
         generated = self._wants_generated(keyframes)
 
-        def fitted(batch: list[tuple[Tensor, Tensor]]) -> list[Trajectory]:
-            _stop(should_stop)
-            small0, small1 = (torch.cat([self._small(image) for image in side]) for side in zip(*batch, strict=True))
+        def fitted(batch: list[ImagePair]) -> list[Trajectory]:
+            check_stop(should_stop)
+            sides = zip(*(pair.small(self.device) for pair in batch), strict=True)
+            small0, small1 = (torch.cat(side) for side in sides)
             if not generated:
                 return self._straight(small0, small1).split()
             found = self._keyframes(small0, small1, KEYFRAMES, seed, 1, generated, should_stop)
             return self._fit_keyframes(small0, small1, found, should_stop=should_stop).split()
 
-        return list(in_batches(fitted, [check_pair(*pair) for pair in pairs], len(pairs), self.memory))
+        return list(in_batches(fitted, pairs, len(pairs), self.memory))
 
     @torch.no_grad()
     def keyframes(
@@ -154,9 +146,8 @@ class Interpolator:
     ) -> Keyframes:
         """`count` keyframes evenly between the two images, in the built-in latent space: the ends warped along straight
         motion, and with a generator's weights its `steps`-step correction of them."""
-        image0, image1 = check_pair(image0, image1)
-        generated = self._wants_generated(keyframes)
-        return self._keyframes(self._small(image0), self._small(image1), count, seed, steps, generated, should_stop)
+        pair, generated = ImagePair.of(image0, image1), self._wants_generated(keyframes)
+        return self._keyframes(*pair.small(self.device), count, seed, steps, generated, should_stop)
 
     @torch.no_grad()
     def encode_frames(
@@ -186,10 +177,9 @@ class Interpolator:
     ) -> Trajectory:
         """Phase 1 through keyframes: motion is chained along them by phi1 and phi2, so paths may be curved. Only the
         images' own pixels are warped later. direct: one long-range estimate per keyframe instead of the chain."""
-        image0, image1 = check_pair(image0, image1)
-        small0, small1 = self._small(image0), self._small(image1)
-        keyframes = _checked_keyframes(keyframes, self.networks["autoencoder"], small0)
-        return self._fit_keyframes(small0, small1, keyframes, progress, should_stop, direct)
+        small = ImagePair.of(image0, image1).small(self.device)
+        keyframes = fitting_latents(keyframes, self.networks["autoencoder"], small[0])
+        return self._fit_keyframes(*small, keyframes, progress, should_stop, direct)
 
     def fit_frames(
         self,
@@ -201,10 +191,8 @@ class Interpolator:
         should_stop: ShouldStop | None = None,
     ) -> Trajectory:
         """`fit_keyframes` through frames that exist already; they are resized to the images' motion grid."""
-        image0, image1 = check_pair(image0, image1)
-        times = check_times(times)
-        encoded = self.encode_frames(frames, times, motion_size(*image0.shape[-2:]))
-        return self.fit_keyframes(image0, image1, encoded, progress, should_stop)
+        size = ImagePair.of(image0, image1).motion_size
+        return self.fit_keyframes(image0, image1, self.encode_frames(frames, times, size), progress, should_stop)
 
     def render(
         self,
@@ -216,10 +204,9 @@ class Interpolator:
         should_stop: ShouldStop | None = None,
     ) -> Tensor:  # (T, 3, H, W) on the CPU, in the inputs' precision
         """Phase 2 for all times at once. `stream` holds one frame at a time."""
-        image0, image1 = check_pair(image0, image1)
-        times = check_times(times)
-        frames = image0.new_empty((len(times), *image0.shape[1:]), device="cpu")
-        for i, frame in enumerate(self.stream(image0, image1, trajectory, times, progress, should_stop)):
+        pair, times = ImagePair.of(image0, image1), check_times(times)
+        frames = pair.image0.new_empty((len(times), 3, *pair.size), device="cpu")
+        for i, frame in enumerate(self.stream_pair(pair, trajectory, times, progress, should_stop)):
             frames[i] = frame
         return frames
 
@@ -236,13 +223,24 @@ class Interpolator:
         """Phase 2 in the order of `times`, a few frames at once where a GPU has room for them; memory does not grow
         with their number. planes: (1, E, H, W) of each image, such as alpha, that follow the same motion; frames are
         then (3 + E, H, W)."""
-        image0, image1 = check_pair(image0, image1)
+        pair = ImagePair.of(image0, image1, planes)
+        return self.stream_pair(pair, trajectory, times, progress, should_stop)
+
+    def stream_pair(
+        self,
+        pair: ImagePair,
+        trajectory: Trajectory,
+        times: Sequence[float],
+        progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Iterator[Tensor]:
+        """`stream` of a pair that `fit_pairs` has resized already."""
         times = check_times(times)
         if len(trajectory.to0) != 1:
             raise ValueError(f"The trajectory holds {len(trajectory.to0)} pairs; render them one at a time.")
         trajectory = trajectory.to(self.device)
-        self._check_grid(image0, trajectory.to0, "trajectory")
-        return self._stream(image0, image1, times, lambda i: trajectory.sample(times[i]), progress, should_stop, planes)
+        check_grid(pair, trajectory.to0, "trajectory")
+        return self._render(pair, times, lambda i: trajectory.sample(times[i]), progress, should_stop)
 
     def fuse(
         self,
@@ -254,52 +252,23 @@ class Interpolator:
         planes: tuple[Tensor, Tensor] | None = None,
     ) -> Iterator[Tensor]:  # (3, H, W) each
         """`stream` along flows that were sampled before."""
-        image0, image1 = check_pair(image0, image1)
+        pair = ImagePair.of(image0, image1, planes)
         times = check_times(flow.times[0] for flow in flows)
         for flow in flows:
             if len(flow.to0) != 1:
                 raise ValueError(f"A flow holds {len(flow.to0)} times; hand over flows of one time each.")
-            self._check_grid(image0, flow.to0, "flow")
-        return self._stream(image0, image1, times, lambda i: flows[i].to(self.device), progress, should_stop, planes)
+            check_grid(pair, flow.to0, "flow")
+        return self._render(pair, times, lambda i: flows[i].to(self.device), progress, should_stop)
 
-    def _stream(self, image0, image1, times, flow_at, progress, should_stop, planes) -> Iterator[Tensor]:
-        planes = (None, None) if planes is None else planes
-        given0, given1 = (_with_planes(*both) for both in zip((image0, image1), planes, strict=True))
-        ends = {0.0: given0[0].detach(), 1.0: given1[0].detach()}
-        full0, full1 = (image.to(self.device, torch.float32) for image in (given0, given1))
-        small0, small1 = self._small(image0), self._small(image1)
-
-        def frames(batch: list[int]) -> list[Tensor]:
-            _stop(should_stop)
-            found, inner = iter(()), [i for i in batch if times[i] not in ends]
-            if inner:
-                images = (image.expand(len(inner), -1, -1, -1) for image in (full0, full1, small0, small1))
-                with torch.no_grad(), mixed(self.device, self.dtype):
-                    flows = FlowPair.batch([flow_at(i) for i in inner])
-                    found = iter(self.networks["synthesis"](*images, flows).to("cpu", image0.dtype))
-            return [next(found) if i in inner else ends[times[i]].to("cpu", copy=True) for i in batch]
-
-        size = frames_at_once(self.device, *image0.shape[-2:], self.memory)
-        done = 0
-        for frame in in_batches(frames, range(len(times)), size, self.memory):
-            yield frame
-            done += 1
-            if progress is not None:
-                progress(done, len(times))
-
-    def _check_grid(self, image: Tensor, flow: Tensor, name: str) -> None:
-        expected, given = motion_size(*image.shape[-2:]), tuple(flow.shape[-2:])
-        if expected != given:
-            raise ValueError(
-                f"The {name} was fitted on a {given[1]}x{given[0]} grid, but images of this size need "
-                f"{expected[1]}x{expected[0]}; fit it on images of the same shape."
-            )
+    def _render(self, pair, times, flow_at, progress, should_stop) -> Iterator[Tensor]:
+        synthesis, how = self.networks["synthesis"], (self.device, self.dtype, self.memory)
+        return render_frames(synthesis, pair, times, flow_at, *how, progress, should_stop)
 
     def _keyframes(self, small0, small1, count, seed, steps, generated, should_stop) -> Keyframes:
         autoencoder = self.networks["autoencoder"]
-        _stop(should_stop)
+        check_stop(should_stop)
         straight = self._straight(small0, small1)
-        _stop(should_stop)
+        check_stop(should_stop)
         with mixed(self.device, self.dtype):
             base, validity = straight_keyframes(autoencoder, small0, small1, straight, uniform_times(count))
             if not generated:
@@ -320,68 +289,9 @@ class Interpolator:
         with mixed(self.device, self.dtype):
             return fit_straight(self.networks["motion"], self.networks["autoencoder"], small0, small1)
 
-    def _small(self, image: Tensor) -> Tensor:
-        """(1, 3, h, w) float32 on the motion grid."""
-        return resize(image.to(self.device, torch.float32), *motion_size(*image.shape[-2:]))
-
     def _wants_generated(self, keyframes: str) -> bool:
         if keyframes not in ("auto", "straight", "generated"):
             raise ValueError(f"keyframes is {keyframes!r}; give 'auto', 'straight' or 'generated'.")
         if keyframes == "generated" and "generator" not in self.networks:
             raise ValueError("These weights hold no keyframe generator; take straight motion or other weights.")
         return keyframes != "straight" and "generator" in self.networks
-
-
-def load_networks(path: str | Path, operations=nn) -> dict[str, nn.Module]:
-    """The networks of a weights file in float32, complete or not. operations: where their layers come from."""
-    stored = weight_files.load(path)
-    unknown = [name for name in stored.states if name not in NETWORKS]
-    if unknown:
-        raise ValueError(
-            f"The weights hold an unknown network '{unknown[0]}'; update the package or choose another file."
-        )
-    networks = {}
-    for name in stored.states:
-        config, state = stored.network(name)
-        state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
-        networks[name] = weight_files.build(NETWORKS[name], config, state, operations)
-    return networks
-
-
-def default_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def _with_planes(image: Tensor, planes: Tensor | None) -> Tensor:  # (1, 3 + E, H, W)
-    if planes is None:
-        return image
-    if planes.ndim != 4 or planes.shape[2:] != image.shape[2:] or len(planes) != 1:
-        raise ValueError(
-            f"The planes are {tuple(planes.shape)}; beside an image of {tuple(image.shape)} give (1, E, H, W)."
-        )
-    return torch.cat((image, planes.to(image)), 1)
-
-
-def _checked_keyframes(keyframes: Keyframes, autoencoder: Autoencoder, small: Tensor) -> Keyframes:
-    """On the images' device and latent grid; anything else is refused."""
-    own = autoencoder.space().name
-    if keyframes.space != own:
-        raise ValueError(
-            f"The keyframes are in the latent space '{keyframes.space}', the weights work in '{own}'; re-encode them."
-        )
-    given = keyframes.latents.shape[2:]
-    expected = (autoencoder.channels, small.shape[-2] // LATENT_STRIDE, small.shape[-1] // LATENT_STRIDE)
-    if tuple(given) != expected or len(keyframes.latents) != 1:
-        raise ValueError(
-            f"The keyframes are latents of {given[2]}x{given[1]} with {given[0]} channels, {len(keyframes.latents)} in "
-            f"the batch, but these images need {expected[2]}x{expected[1]} with {expected[0]}, 1 in the batch; make "
-            "them from frames of the images' shape."
-        )
-    return Keyframes(keyframes.latents.to(small.device, torch.float32), keyframes.times, keyframes.space)
-
-
-def _stop(should_stop: ShouldStop | None) -> None:
-    if should_stop is not None and should_stop():
-        raise Interrupted("The interpolation was stopped.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Protocol
 
@@ -11,13 +11,10 @@ import torch
 from kornia.color import linear_rgb_to_rgb, rgb_to_linear_rgb
 from torch import Tensor
 
-from .errors import Interrupted
-from .inputs import check_pair
+from .callbacks import Progress, ShouldStop, check_stop
+from .image_pair import ImagePair
 from .timeline import Plan, PlanFrame
 from .trajectory import Trajectory
-
-Progress = Callable[[int, int], None]  # (done, total) output frames
-ShouldStop = Callable[[], bool]
 
 MOMENTS_AT_ONCE = 64  # that are handed to phase 2 together: enough for its batches, and a bounded list
 
@@ -27,12 +24,10 @@ class Renderer(Protocol):
 
     def pairs_at_once(self, height: int, width: int) -> int: ...
 
-    def fit_pairs(
-        self, pairs: Sequence[tuple[Tensor, Tensor]], seed: int, keyframes: str, *, should_stop
-    ) -> list[Trajectory]: ...
+    def fit_pairs(self, pairs: Sequence[ImagePair], seed: int, keyframes: str, *, should_stop) -> list[Trajectory]: ...
 
-    def stream(
-        self, image0: Tensor, image1: Tensor, trajectory: Trajectory, times: Sequence, *, should_stop, planes
+    def stream_pair(
+        self, pair: ImagePair, trajectory: Trajectory, times: Sequence, *, should_stop
     ) -> Iterator[Tensor]: ...
 
 
@@ -42,7 +37,7 @@ def render(
     frames: Iterable[Tensor] | Sequence[Tensor],
     seed: int = 0,
     keyframes: str = "auto",
-    progress: Progress | None = None,
+    progress: Progress | None = None,  # of output frames
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Tensor]:  # (C, H, W) each, in the order of the plan, on the CPU, in the frames' precision
     """frames: (C, H, W) each, float in [0, 1], with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha, not premultiplied), in
@@ -73,32 +68,31 @@ def _moments(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframes
         start = _frame(frames, first, first)
         if kind == "copy":
             for _ in run:
-                _stop(should_stop)
+                check_stop(should_stop)
                 yield start
             continue
-        start, end = _checked(start, _frame(frames, second, first), (f"Frame {first}", f"frame {second}"))
         if kind == "blend":
+            end = _frame(frames, second, first)
+            _image_pair(start, end, first, second)  # says what is wrong with them
             for moment in run:
-                _stop(should_stop)
+                check_stop(should_stop)
                 yield torch.lerp(start, end, float(moment.tau))
             continue
-        colours, planes = _split(start, end)
-        trajectory = motion.of((first, second))
         while taus := [moment.tau for moment in islice(run, MOMENTS_AT_ONCE)]:
-            rendered = interpolator.stream(*colours, trajectory, taus, should_stop=should_stop, planes=planes)
-            yield from (frame.mean(0, keepdim=True) if len(start) == 1 else frame for frame in rendered)
+            for frame in interpolator.stream_pair(*motion.of((first, second)), taus, should_stop=should_stop):
+                yield frame.mean(0, keepdim=True) if len(start) == 1 else frame
 
 
 class _Motion:
-    """Trajectories of a plan's pairs, which are asked for in its order: the last one, and those that were fitted
-    together with it."""
+    """Images and trajectories of a plan's pairs, which are asked for in its order: of the last one, and of those that
+    were fitted together with it."""
 
     def __init__(self, interpolator: Renderer, plan: Plan, frames: Sequence[Tensor] | _Window, seed, keyframes, stop):
         self._interpolator, self._frames, self._coming = interpolator, frames, _pairs_of(plan)
         self._seed, self._keyframes, self._should_stop = seed, keyframes, stop
-        self._fitted: deque[tuple[tuple[int, int], Trajectory]] = deque()
+        self._fitted: deque[tuple[tuple[int, int], tuple[ImagePair, Trajectory]]] = deque()
 
-    def of(self, pair: tuple[int, int]) -> Trajectory:
+    def of(self, pair: tuple[int, int]) -> tuple[ImagePair, Trajectory]:
         while not self._fitted or self._fitted[0][0] != pair:
             if self._fitted:
                 self._fitted.popleft()  # freed before the next ones are made
@@ -111,12 +105,12 @@ class _Motion:
         earliest = pairs[0][0]
         size = _frame(self._frames, earliest, earliest).shape[-2:]
         pairs += islice(self._coming, self._interpolator.pairs_at_once(*size) - 1)
-        colours = []
+        images = []
         for first, second in pairs:
             ends = (_frame(self._frames, i, min(earliest, i)) for i in (first, second))
-            colours.append(_split(*_checked(*ends, (f"Frame {first}", f"frame {second}")))[0])
-        found = self._interpolator.fit_pairs(colours, self._seed, self._keyframes, should_stop=self._should_stop)
-        self._fitted.extend(zip(pairs, found, strict=True))
+            images.append(_image_pair(*ends, first, second))
+        found = self._interpolator.fit_pairs(images, self._seed, self._keyframes, should_stop=self._should_stop)
+        self._fitted.extend(zip(pairs, zip(images, found, strict=True), strict=True))
 
 
 def _pairs_of(plan: Plan) -> Iterator[tuple[int, int]]:
@@ -125,23 +119,18 @@ def _pairs_of(plan: Plan) -> Iterator[tuple[int, int]]:
     return (pair for pair, _ in groupby((moment.first, moment.second) for moment in moments))
 
 
-def _checked(start: Tensor, end: Tensor, names: tuple[str, str]) -> tuple[Tensor, Tensor]:
-    """Two frames that motion can lead from one to the other, untouched."""
+def _image_pair(start: Tensor, end: Tensor, first: int, second: int) -> ImagePair:
+    """Frames (C, H, W) of these numbers as images that motion can lead from one to the other: grey as RGB, alpha as a
+    plane beside it."""
     if len(start) != len(end):
-        raise ValueError(f"{names[0]} has {len(start)} channels and {names[1]} has {len(end)}; give all frames alike.")
+        raise ValueError(
+            f"Frame {first} has {len(start)} channels and frame {second} has {len(end)}; give all frames alike."
+        )
     if len(start) not in (1, 3, 4):
-        raise ValueError(f"{names[0]} has {len(start)} channels; give 1 (grey), 3 (RGB) or 4 (RGB and alpha).")
-    colours, _ = _split(start, end)
-    check_pair(*colours, names)
-    return start, end
-
-
-def _split(start: Tensor, end: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]:
-    """(1, 3, H, W) and, where there is alpha, (1, 1, H, W) of both."""
-    if len(start) == 1:
-        return (start.expand(3, -1, -1)[None], end.expand(3, -1, -1)[None]), None
-    planes = (start[None, 3:], end[None, 3:]) if len(start) > 3 else None
-    return (start[None, :3], end[None, :3]), planes
+        raise ValueError(f"Frame {first} has {len(start)} channels; give 1 (grey), 3 (RGB) or 4 (RGB and alpha).")
+    colours = (frame.expand(3, -1, -1)[None] if len(frame) == 1 else frame[None, :3] for frame in (start, end))
+    planes = (start[None, 3:], end[None, 3:]) if len(start) == 4 else None
+    return ImagePair.of(*colours, planes, names=(f"Frame {first}", f"frame {second}"))
 
 
 def _exposed(pictures: Iterable[Tensor]) -> Tensor:
@@ -195,8 +184,3 @@ def _frame(frames: Sequence[Tensor] | _Window, index: int, earliest: int) -> Ten
 
 def _pair(moment: PlanFrame) -> tuple[str, int, int]:
     return moment.kind, moment.first, moment.second
-
-
-def _stop(should_stop: ShouldStop | None) -> None:
-    if should_stop is not None and should_stop():
-        raise Interrupted("The interpolation was stopped.")

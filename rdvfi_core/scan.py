@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .errors import Interrupted
+from .callbacks import check_stop
 from .timeline.source import LONGEST_RUN
 
 HEIGHT, WIDTH = 80, 128  # that frames are compared at, whatever their shape
@@ -139,8 +139,7 @@ def _missing(a: Small, b: Small) -> tuple[float, float]:
 
 def _small(frames: Iterable[Tensor], should_stop) -> Iterator[Small]:
     for frame in frames:
-        if should_stop is not None and should_stop():
-            raise Interrupted("The search for cuts was stopped.")
+        check_stop(should_stop, "The search for cuts")
         yield Small(frame)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from .errors import Interrupted
+from .callbacks import check_stop
 
 METADATA = "__metadata__"
 CHUNK = 16 * 2**20  # bytes that are copied at once
@@ -86,8 +86,7 @@ def write(
                     source.seek(stored.begin)
                     left = stored.size
                     while left:
-                        if should_stop is not None and should_stop():
-                            raise Interrupted("The writing of the file was stopped.")
+                        check_stop(should_stop, "The writing of the file")
                         piece = source.read(min(CHUNK, left))
                         out.write(piece)
                         left -= len(piece)

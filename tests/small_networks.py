@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from rdvfi_core import pipeline
+from rdvfi_core.networks import NETWORKS
 
 CONFIGS = {
     "autoencoder": {"channels": 6, "width": 8},
@@ -19,7 +19,7 @@ CONFIGS = {
 def random_networks(generator: bool = False) -> dict[str, torch.nn.Module]:
     torch.manual_seed(0)
     chosen = {name: config for name, config in CONFIGS.items() if generator or name != "generator"}
-    made = {name: pipeline.NETWORKS[name](**config) for name, config in chosen.items()}
+    made = {name: NETWORKS[name](**config) for name, config in chosen.items()}
     for head in (made["synthesis"].correction.decide, made["synthesis"].detail.decide):
         torch.nn.init.normal_(head.weight, std=0.05)  # they start at zero
     return {name: network.eval().to(memory_format=torch.channels_last) for name, network in made.items()}

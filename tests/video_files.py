@@ -151,10 +151,8 @@ class CrossFade:
         self.fitted += len(pairs)
         return [SimpleNamespace() for _ in pairs]
 
-    def stream(self, image0, image1, trajectory, times, *, should_stop=None, planes=None):
-        start, end = (image0, image1) if planes is None else (
-            torch.cat(both, 1) for both in zip((image0, image1), planes, strict=True)
-        )  # fmt: skip
+    def stream_pair(self, pair, trajectory, times, *, should_stop=None):
+        start, end = pair.with_planes
         for tau in times:
             yield torch.lerp(start[0], end[0], float(tau))
 

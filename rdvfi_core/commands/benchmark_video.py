@@ -14,6 +14,7 @@ import av
 import torch
 from torch import Tensor
 
+from ..image_pair import ImagePair
 from ..retime import render
 from ..sample import sample_scene
 from ..timeline import Timeline
@@ -40,9 +41,9 @@ class Blend:
     def fit_pairs(self, pairs: Sequence, *more, **options) -> list[None]:
         return [None for _ in pairs]
 
-    def stream(self, image0: Tensor, image1: Tensor, trajectory, times, *, should_stop=None, planes=None):
+    def stream_pair(self, pair: ImagePair, trajectory, times, *, should_stop=None):
         for tau in times:
-            yield torch.lerp(image0[0], image1[0], float(tau))
+            yield torch.lerp(pair.image0[0], pair.image1[0], float(tau))
 
 
 def memory(

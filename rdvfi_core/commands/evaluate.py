@@ -17,7 +17,7 @@ from ..evaluation.pictures import ClipSheets, FlowAt, contact_sheet
 from ..evaluation.protocols import PROTOCOLS
 from ..evaluation.runner import Method, evaluate
 from ..evaluation.tables import to_json, write
-from ..pipeline import default_device
+from ..networks import default_device
 from . import add_model_arguments, checked_device, load_interpolator, progress_bar
 from .interpolate import count_argument
 

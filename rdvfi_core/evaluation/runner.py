@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..callbacks import check_stop
 from ..clips import Clip, ClipError, list_clips
 from ..conventions import SMALLEST_SIDE
 from ..errors import Interrupted
@@ -125,8 +126,7 @@ def _evaluate_window(
     scores, seconds, middles = {}, {}, {}
     _collect(features, metrics, TRUTH, frames, truth)
     for name, method in methods.items():
-        if should_stop is not None and should_stop():
-            raise Interrupted("The evaluation was stopped.")
+        check_stop(should_stop, "The evaluation")
         began = time.perf_counter()
         try:
             made = method(frames[0], frames[-1], times).float()

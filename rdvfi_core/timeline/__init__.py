@@ -8,6 +8,7 @@ from .frames import PlanFrame
 from .moments import AT_CUTS
 from .plan import Plan
 from .rates import exact, exact_fps, parse_times
+from .schedule import Regular
 from .source import Source
 from .timeline import BLUR_SAMPLES, MOST_FRAMES, MOST_SAMPLES, Timeline
 
@@ -18,6 +19,7 @@ __all__ = [
     "MOST_SAMPLES",
     "Plan",
     "PlanFrame",
+    "Regular",
     "Source",
     "SpeedCurve",
     "Timeline",

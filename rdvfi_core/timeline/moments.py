@@ -28,11 +28,12 @@ class Moments:
         """moment: seconds in the source, from 0 on; after its last frame that one is held. shown: seconds in the
         output. None in a gap."""
         source, last = self.source, len(self.source) - 1
-        if self.loop:
-            moment %= source.duration
         ticks = moment / source.time_base
-        here = bisect_right(source.ticks, ticks.numerator // ticks.denominator) - 1
-        on_frame = source.ticks[here] == ticks
+        numerator, denominator = ticks.numerator, ticks.denominator  # whole numbers from here on: plans are long
+        if self.loop:
+            numerator %= source.end * denominator
+        here = bisect_right(source.ticks, numerator // denominator) - 1
+        on_frame = source.ticks[here] * denominator == numerator
         first = alike = here  # the run of frames that show the same picture
         while first in source.duplicates:
             first -= 1
@@ -45,13 +46,15 @@ class Moments:
                 return PlanFrame.copy(shown, here)
             if self.at_cuts == "gap":
                 return None
-            start, end = source.time(here), source.time(here + 1)
-            return PlanFrame(shown, "blend", here, here + 1, (moment - start) / (end - start))
-        start, end = source.time(first), source.time(alike + 1)
-        if moment == start:
+            kind, first, second, end = "blend", here, here + 1, source.ticks[here + 1]
+        elif alike == last:
+            kind, second, end = "between", 0, source.end
+        else:
+            kind, second, end = "between", alike + 1, source.ticks[alike + 1]
+        passed = numerator - source.ticks[first] * denominator
+        if not passed:
             return PlanFrame.copy(shown, first)
-        second = 0 if alike == last else alike + 1
-        return PlanFrame(shown, "between", first, second, (moment - start) / (end - start))
+        return PlanFrame(shown, kind, first, second, Fraction(passed, (end - source.ticks[first]) * denominator))
 
     def shot(self, moment: Fraction) -> tuple[Fraction, Fraction] | None:
         """(first moment, last moment) of the shot that this moment lies in; None between two shots."""

@@ -9,6 +9,7 @@ from fractions import Fraction
 from . import plan_file
 from .frames import PlanFrame
 from .rates import decimal
+from .schedule import Schedule
 
 MOST_LINES = 1000  # of text; the JSON has all frames
 
@@ -42,10 +43,15 @@ class Plan:
         same = all(getattr(self, field) == getattr(other, field) for field in fields) and len(self) == len(other)
         return same and all(a == b for a, b in zip(self, other, strict=True))
 
+    def time(self, index: int) -> Fraction:
+        """Second at which a frame starts to be shown; much cheaper than the whole frame, which may have to be worked
+        out."""
+        return self.frames.time(index) if isinstance(self.frames, Schedule) else self.frames[index].time
+
     @property
     def duration(self) -> Fraction:
         """Seconds, to the end of the last frame."""
-        return self[-1].time + 1 / self.fps
+        return self.time(len(self) - 1) + 1 / self.fps
 
     def to_json(self) -> str:
         """Exactly this plan, one line for each frame, to be looked at, edited and given to `from_json`."""

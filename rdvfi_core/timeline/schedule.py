@@ -21,17 +21,23 @@ if TYPE_CHECKING:
     from .timeline import Timeline
 
 
-class _Lazy(Sequence[PlanFrame]):
+class Schedule(Sequence[PlanFrame]):
+    fps: Fraction
+
     def __getitem__(self, index):
         if isinstance(index, slice):
             return tuple(self._frame(i) for i in range(*index.indices(len(self))))
         return self._frame(range(len(self))[index])
 
+    def time(self, index: int) -> Fraction:
+        """The frame's `time`, without working out what it shows."""
+        return Fraction(index * self.fps.denominator, self.fps.numerator)
+
     def _frame(self, index: int) -> PlanFrame:
         raise NotImplementedError
 
 
-class Listed(_Lazy):
+class Listed(Schedule):
     """Moments that are given one by one, in any order."""
 
     def __init__(self, timeline: Timeline, source: Source):
@@ -54,11 +60,10 @@ class Listed(_Lazy):
 
     def _frame(self, index: int) -> PlanFrame:
         moment = self._moments[index]
-        width = self._exposure.seconds / 2
-        return self._exposure.frame(index / self.fps, moment, (moment - width, moment + width), linear)
+        return self._exposure.frame(self.time(index), moment, moment, linear)
 
 
-class Regular(_Lazy):
+class Regular(Schedule):
     """One output frame after the other at a constant rate, at constant or changing speed."""
 
     def __init__(self, timeline: Timeline, source: Source):
@@ -83,13 +88,14 @@ class Regular(_Lazy):
             return self._speed.source_share(min(max(time / self._duration, Fraction(0)), Fraction(1))) * self._span
         return time * self._speed
 
-    def _frame(self, index: int) -> PlanFrame:
+    def time(self, index: int) -> Fraction:
         before = bisect_right(self._kept_before, index)
-        number = index + (self._skipped_before[before - 1] if before else 0)
-        shown = number / self.fps
-        time = shown + self._offset
-        width = self._exposure.seconds / 2
-        return self._exposure.frame(shown, self.moment(time), (time - width, time + width), self.moment)
+        return super().time(index + (self._skipped_before[before - 1] if before else 0))
+
+    def _frame(self, index: int) -> PlanFrame:
+        shown = self.time(index)
+        time = shown + self._offset if self._offset else shown
+        return self._exposure.frame(shown, self.moment(time), time, self.moment)
 
     def _gaps(self, source: Source) -> list[tuple[int, int]]:
         """[start, end) of the frame numbers that lie between two shots."""
@@ -123,13 +129,15 @@ class Exposure:
         self.seconds = timeline.shutter / 360 / fps  # of the output
         self._samples = timeline.blur_samples
 
-    def frame(self, shown: Fraction, moment: Fraction, window: tuple[Fraction, Fraction], moment_at) -> PlanFrame:
-        """window: when the shutter is open, in the variable that `moment_at` takes to moments of the source."""
+    def frame(self, shown: Fraction, moment: Fraction, centre: Fraction, moment_at) -> PlanFrame:
+        """centre: of the time in which the shutter is open, in the variable that `moment_at` takes to moments of the
+        source."""
         frame = self.moments.at(moment, shown)
         shot = self.moments.shot(moment) if self.seconds else None
         if shot is None:
             return frame
-        start, end = (min(max(moment_at(edge), shot[0]), shot[1]) for edge in window)
+        edges = centre - self.seconds / 2, centre + self.seconds / 2
+        start, end = (min(max(moment_at(edge), shot[0]), shot[1]) for edge in edges)
         if start == end:
             return frame
         step = (end - start) / self._samples

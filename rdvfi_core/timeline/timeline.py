@@ -11,7 +11,7 @@ from .curve import SpeedCurve
 from .moments import AT_CUTS
 from .plan import Plan
 from .rates import decimal, exact
-from .schedule import Listed, Regular
+from .schedule import Listed, Regular, Schedule
 from .source import Source
 
 MOST_FRAMES = 10_000_000  # a plan of more is a slip of the pen
@@ -102,7 +102,7 @@ class Timeline:
         """Seconds of the output, to the end of its last frame."""
         return self.plan(source).duration
 
-    def _schedule(self, source: Source) -> Listed | Regular:
+    def _schedule(self, source: Source) -> Schedule:
         if len(source) < 2:
             raise ValueError(f"There is {len(source)} source frame; frames can only be put between at least 2.")
         if self.times:

@@ -16,7 +16,7 @@ from .. import weights as weight_files
 from ..autoencoder import Autoencoder
 from ..clips import list_clips
 from ..commands import checked_device
-from ..pipeline import NETWORKS, default_device, load_networks
+from ..networks import NETWORKS, default_device, load_networks
 from .engine import Plan
 from .generation import TERMS
 from .processes import Processes, own_device

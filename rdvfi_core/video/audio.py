@@ -41,12 +41,7 @@ def copied_packets(
     until: what begins at or after this second of the output is left out."""
     with video.open() as container:
         stream = getattr(container.streams, kind)[index]
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.FFmpegError, OSError):
-                return  # what breaks off has been said by the survey
+        for packet in _intact(container, stream):
             if packet.pts is None or not packet.size:
                 continue
             second = packet.pts * stream.time_base - survey.start
@@ -74,12 +69,7 @@ def stretched_frames(
 def _samples(container, stream, start: Fraction, rate: int, layout: str, channels: int) -> Iterator[np.ndarray]:
     """(C, N) blocks without gaps, the first sample at second `start` of the file."""
     resampler, heard = av.AudioResampler(format="fltp", layout=layout, rate=rate), None
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError, OSError):
-            return  # what breaks off has been said by the survey
+    for packet in _intact(container, stream):
         try:
             frames = packet.decode()
         except av.EOFError:
@@ -104,6 +94,17 @@ def _samples(container, stream, start: Fraction, rate: int, layout: str, channel
                 heard += block.shape[1]
                 if block.shape[1]:
                     yield block
+
+
+def _intact(container, stream) -> Iterator[av.Packet]:
+    """Up to where the file breaks off, which the survey has said."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError, OSError):
+            return
+        yield packet
 
 
 class _Window:

@@ -70,7 +70,7 @@ class _Joining:
             for key in ALPHA_TAGS & template.metadata.keys():
                 stream.metadata["alpha_mode"] = template.metadata[key]
             is_hevc = template.codec_context.name == "hevc"
-        even = all((frame.time * self.plan.fps).denominator == 1 for frame in self.plan)
+        even = all((self.plan.time(i) * self.plan.fps).denominator == 1 for i in range(len(self.plan)))
         stream.time_base = 1 / self.plan.fps if even else FINE
         if is_hevc and self.suffix in ISO:
             stream.codec_context.codec_tag = HVC1
@@ -107,8 +107,8 @@ class _Joining:
     def _time(self, number: int) -> Fraction:
         """Of an output frame; before the first and after the last one it goes on at the plan's rate."""
         if number < 0:
-            return self.plan[0].time + number / self.plan.fps
-        return self.plan[number].time if number < len(self.plan) else self.plan.duration
+            return self.plan.time(0) + number / self.plan.fps
+        return self.plan.time(number) if number < len(self.plan) else self.plan.duration
 
     def _sounds(self) -> list[Iterator[tuple[Fraction, av.Packet]]]:
         extras, tracks = self.extras, []

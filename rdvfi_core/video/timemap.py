@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from ..timeline import Plan, PlanFrame, Source, Timeline
+from ..timeline import Plan, PlanFrame, Regular, Source, Timeline
 
 PIECE = Fraction(1, 4)  # seconds of the output in which a changing speed is taken as constant
 AT_SPEED_ONE = Fraction(3, 2)  # source frames by which a plan may be off the source's own times: holds, duplicates
@@ -41,10 +41,10 @@ class TimeMap:
         duration = plan.duration
         if timeline is not None and not timeline.times and isinstance(timeline.speed, Fraction):
             return cls(((Fraction(0), Fraction(0)), (duration, duration * timeline.speed)))
-        moment = getattr(plan.frames, "moment", None)  # of a speed curve
-        if moment is not None:
+        if isinstance(plan.frames, Regular):
             steps = max(1, round(duration / PIECE))
-            return cls(tuple((duration * i / steps, moment(duration * i / steps)) for i in range(steps + 1)))
+            ends = (duration * i / steps for i in range(steps + 1))
+            return cls(tuple((end, plan.frames.moment(end)) for end in ends))
         return cls._of_frames(plan, source)
 
     @classmethod

@@ -35,7 +35,7 @@ def estimator_of_wans_latents() -> dict:
     from pack.nodes.networks import load_patcher
     from pack.nodes.trajectory import RDVFIFitTrajectory
     from pack.rdvfi_core import weights
-    from pack.rdvfi_core.pipeline import NETWORKS
+    from pack.rdvfi_core.networks import NETWORKS
 
     configs = {
         "autoencoder": {"channels": 16, "width": 8, "space": "wan21"},

@@ -11,8 +11,6 @@ from comfyui import ValidationError
 from graphs import LOADER, fit, flow, from_frames, fuse, interpolate, keyframes, load, node, preview, sample
 
 HEIGHT, WIDTH, SHIFT = 192, 256, 24  # of a pair that moves right by SHIFT
-SAMPLE = {"model": LOADER, "clip": sample()}
-START, END = ["clip", 1], ["clip", 2]
 HALF_SPEED = {"__type__": "CURVE", "__value__": {"points": [[0, 0.25], [1, 0.25]], "interpolation": "linear"}}
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rdvfi_core.errors import Interrupted
+from rdvfi_core.image_pair import ImagePair
 from rdvfi_core.pipeline import Interpolator
 from rdvfi_core.retime import render
 from rdvfi_core.sample import sample_scene
@@ -34,15 +35,16 @@ class CrossFade:
         return self.at_once
 
     def fit_pairs(self, pairs, seed: int, keyframes: str, *, should_stop):
-        self.calls.append([tuple(round(image.mean().item() * 100) for image in pair) for pair in pairs])
+        self.calls.append([self._named(pair) for pair in pairs])
         return self.calls[-1]
 
-    def stream(self, image0: Tensor, image1: Tensor, trajectory, times, *, should_stop, planes):
-        assert trajectory == tuple(round(image[:, :3].mean().item() * 100) for image in (image0, image1))
-        if planes is not None:
-            image0, image1 = (torch.cat(both, 1) for both in zip((image0, image1), planes, strict=True))
+    def stream_pair(self, pair: ImagePair, trajectory, times, *, should_stop):
+        assert trajectory == self._named(pair)
         for time in times:
-            yield torch.lerp(image0, image1, float(time))[0]
+            yield torch.lerp(*pair.with_planes, float(time))[0]
+
+    def _named(self, pair: ImagePair) -> tuple[int, int]:
+        return tuple(round(image.mean().item() * 100) for image in (pair.image0, pair.image1))
 
 
 def numbered(count: int, channels: int = 3) -> list[Tensor]:

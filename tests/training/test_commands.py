@@ -12,7 +12,8 @@ from rdvfi_core import weights
 from rdvfi_core.__main__ import main
 from rdvfi_core.autoencoder import Autoencoder
 from rdvfi_core.motion import AdjacentMotion
-from rdvfi_core.pipeline import Interpolator, load_networks
+from rdvfi_core.networks import load_networks
+from rdvfi_core.pipeline import Interpolator
 from rdvfi_core.training.commands import write_weights
 from rdvfi_core.training.pairs import RenderedPairs
 

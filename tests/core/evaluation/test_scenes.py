@@ -12,7 +12,8 @@ from rdvfi_core.evaluation.ablation import ABLATIONS, FULL, Variant, scene_metho
 from rdvfi_core.evaluation.baselines import blend
 from rdvfi_core.evaluation.scene_report import Made, on_ends, score_scenes
 from rdvfi_core.evaluation.scenes import ARC_RADIUS, PATHS, scene_cases
-from rdvfi_core.pipeline import NETWORKS, Interpolator
+from rdvfi_core.networks import NETWORKS
+from rdvfi_core.pipeline import Interpolator
 
 SIZE = {"height": 128, "width": 224}  # a quarter of the area of 448x256: lengths are halved
 

@@ -6,6 +6,7 @@ from small_networks import random_networks, textured
 
 from rdvfi_core import Interpolator, Interrupted, pipeline
 from rdvfi_core.conventions import motion_size, uniform_times
+from rdvfi_core.image_pair import ImagePair
 from rdvfi_core.keyframes import Keyframes
 from rdvfi_core.trajectory import MAPS, Trajectory
 
@@ -106,11 +107,11 @@ def test_networks_are_neither_moved_nor_changed():
 @pytest.mark.parametrize("keyframes", ["straight", "generated"])
 def test_pairs_at_once_move_as_each_does_by_itself(generating, pair, keyframes):
     pairs = [pair, pair[::-1], (pair[0], pair[0])]
-    found = generating.fit_pairs(pairs, 3, keyframes)
+    found = generating.fit_pairs([ImagePair.of(*ends) for ends in pairs], 3, keyframes)
     for trajectory, ends in zip(found, pairs, strict=True):
         alone = generating.fit(*ends, 3, keyframes)
         assert trajectory.times == alone.times
         for name in MAPS:
             torch.testing.assert_close(getattr(trajectory, name), getattr(alone, name), atol=2e-2, rtol=1e-3)
     with pytest.raises(Interrupted):
-        generating.fit_pairs(pairs, should_stop=lambda: True)
+        generating.fit_pairs([ImagePair.of(*pair)], should_stop=lambda: True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from small_networks import random_networks, textured
 
-from rdvfi_core import Interpolator, Interrupted, pipeline
+from rdvfi_core import Interpolator, Interrupted, rendering
 from rdvfi_core.memory import Memory
 from rdvfi_core.synthesis import Synthesis
 from rdvfi_core.trajectory import FlowPair
@@ -30,7 +30,7 @@ class Crowded(torch.nn.Module):
 
 def crowded(monkeypatch, room: int, at_once: int) -> tuple[Interpolator, list[int], list[int]]:
     """An interpolator that tries `at_once` frames, the sizes of its batches, and of those the ones before a release."""
-    monkeypatch.setattr(pipeline, "frames_at_once", lambda *_: at_once)
+    monkeypatch.setattr(rendering, "frames_at_once", lambda *_: at_once)
     networks = random_networks()
     networks["synthesis"] = Crowded(networks["synthesis"], room)
     sizes, released = networks["synthesis"].sizes, []
@@ -70,7 +70,7 @@ def test_a_frame_that_does_not_fit_alone_says_so(pair, fitted, monkeypatch):
 def test_the_device_its_memory_and_the_images_decide_how_many(pair, fitted, monkeypatch):
     asked = []
     interpolator, sizes, _ = crowded(monkeypatch, room=9, at_once=2)
-    monkeypatch.setattr(pipeline, "frames_at_once", lambda *given: asked.append(given) or 2)
+    monkeypatch.setattr(rendering, "frames_at_once", lambda *given: asked.append(given) or 2)
     interpolator.render(*pair, fitted, [0.2, 0.4])
     assert asked == [(torch.device("cpu"), 65, 97, interpolator.memory)] and sizes == [2]
 

@@ -55,6 +55,8 @@ def test_a_plan_survives_its_file_exactly(timeline):
     text = plan.to_json()
     assert Plan.from_json(text) == plan
     assert Plan.from_json(text).to_json() == text
+    for read in (plan, Plan.from_json(text)):
+        assert [read.time(i) for i in range(len(read))] == [frame.time for frame in plan]
 
 
 def test_an_edited_plan_is_taken_as_it_is():
