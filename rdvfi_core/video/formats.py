@@ -43,8 +43,9 @@ CODECS = {
             (".mp4", ".mov", ".mkv"),
             {(8, False): "yuv420p", (10, False): "yuv420p10le"},
             odd={8: "yuv444p", 10: "yuv444p10le"},
+            options={"preset": "veryfast"},
             rate="crf",
-            rates=("28", "21", "16", "10"),
+            rates=("27", "20", "15", "9"),
             hardware={"h264_nvenc": _NVENC, "h264_qsv": _QSV, "h264_videotoolbox": _TOOLBOX, "h264_vaapi": _VAAPI},
         ),
         Codec(

@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 from torch import Tensor
 
-from .colour import Colour, to_rgb, to_stored
+from .colour import PLANAR, Colour, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
 from .threads import Behind, waiting
 
@@ -164,7 +164,7 @@ def _reformat(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
 def _palette_converter(size: Size, time_base: Fraction) -> Callable[[av.VideoFrame], av.VideoFrame]:
     """RGB to 256 colours chosen for every frame by itself: a palette for all of them would need all of them at once."""
     graph = av.filter.Graph()
-    source = graph.add_buffer(height=size[0], width=size[1], format="rgb24", time_base=time_base)
+    source = graph.add_buffer(height=size[0], width=size[1], format=PLANAR[8, False], time_base=time_base)
     copies, sink = graph.add("split"), graph.add("buffersink")
     palette, paint = graph.add("palettegen", "stats_mode=single"), graph.add("paletteuse", "new=1")
     source.link_to(copies)
