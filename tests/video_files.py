@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -175,11 +176,32 @@ def fade_or_die(part, path: Path) -> None:
 
 
 def fade_to_bytes(part, suffix: str, weights: str | None) -> bytes:
-    """On a Ray worker."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"part{suffix}"
+    """On a Ray worker. Leaves empty files beside the output, "begun NODE PART ..." and "done NODE PART ...", and stands
+    still in the second part of a node as long as a file "hold NODE" lies there."""
+    import ray
+
+    folder, node = Path(part.name).parent, ray.get_runtime_context().get_node_id()
+    mark = f"{node} {Path(part.name).stem}:{float(part.plan[0].time)} {time.monotonic_ns()}"
+    (folder / f"begun {mark}").touch()
+    while (folder / f"hold {node}").exists() and len(list(folder.glob(f"begun {node} *"))) > 1:
+        time.sleep(0.05)
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made) / f"part{suffix}"
         render_part(CrossFade(), part, path)
+        (folder / f"done {mark}").touch()
         return path.read_bytes()
+
+
+def marks(folder: Path, kind: str) -> list[tuple[str, str]]:
+    """(node, part) of what `fade_to_bytes` has left, by time."""
+    found = sorted(folder.glob(f"{kind} *"), key=lambda path: path.stat().st_mtime_ns)
+    return [tuple(path.name.split(" ")[1:3]) for path in found]
+
+
+def packets(path) -> list[tuple]:
+    """(stream, time, bytes) of every packet: the same for files that differ in nothing but their muxer's dates."""
+    with av.open(str(path)) as container:
+        return [(p.stream.index, p.pts, p.dts, p.duration, bytes(p)) for p in container.demux() if p.size]
 
 
 def run(path, output, timeline, renderer=None, **choices) -> list[str]:
