@@ -64,6 +64,9 @@ def write(
     matrix: int = 1,
     metadata: dict[str, str] | None = None,
     bits: int = 8,
+    primaries: int = 2,  # unspecified
+    transfer: int = 2,
+    fields: str = "",  # "tff" or "bff": frames are marked as two fields, the upper or the lower one first
 ) -> Path:
     kind = {(8, 3): "rgb24", (8, 4): "rgba", (16, 3): "rgb48le", (16, 4): "rgba64le"}[bits, frames[0].shape[-1]]
     with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
@@ -76,8 +79,10 @@ def write(
         planar = pixel_format.startswith("yuv")
         if planar:
             context.colorspace, context.color_range = matrix, 2 if full_range else 1
+            context.color_primaries, context.color_trc = primaries, transfer
         if rotation:
             stream.set_display_rotation(rotation)
+        mark = setfield(stream, fields) if fields else None
         audio = container.add_stream(sound_codec, rate=RATE, layout="mono") if sound is not None else None
         for i, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(integers(pixels, bits), format=kind)
@@ -90,11 +95,25 @@ def write(
                     interpolation=0x4 | 0x2000 | 0x4000 | 0x40000,
                 )
             frame.pts, frame.time_base = i if ticks is None else ticks[i], context.time_base
-            container.mux(stream.encode(frame))
+            container.mux(stream.encode(mark(frame) if mark else frame))
         container.mux(stream.encode())
         if audio is not None:
             put_sound(container, audio, sound)
     return path
+
+
+def setfield(stream, fields: str):
+    """PyAV shows these flags of a frame, but has FFmpeg's filter write them."""
+    graph = av.filter.Graph()
+    size = {"width": stream.width, "height": stream.height, "format": stream.pix_fmt}
+    source = graph.add_buffer(**size, time_base=stream.codec_context.time_base)
+    graph.link_nodes(source, graph.add("setfield", fields), graph.add("buffersink")).configure()
+
+    def mark(frame: av.VideoFrame) -> av.VideoFrame:
+        graph.push(frame)
+        return graph.pull()
+
+    return mark
 
 
 def put_sound(container, stream, sound: np.ndarray) -> None:
@@ -132,8 +151,8 @@ def times_of(path: Path) -> list[Fraction]:
         return [frame.pts * frame.time_base for frame in container.decode(video=0)]
 
 
-def decoded(path) -> np.ndarray:  # (T, H, W, 3 or 4) uint8, upright
-    video = VideoFile(path)
+def decoded(path: Path | VideoFile) -> np.ndarray:  # (T, H, W, 3 or 4) uint8, upright
+    video = path if isinstance(path, VideoFile) else VideoFile(path)
     survey, _ = video.survey()
     with video.frames(survey) as frames:
         return np.stack([to_integers(frame) for frame in frames])

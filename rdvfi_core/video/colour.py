@@ -11,6 +11,7 @@ from torch import Tensor
 
 UNKNOWN = 2  # "unspecified", as matrix, primaries and transfer
 BT709, BT601, BT2020 = 1, 6, 9
+PQ, HLG = 16, 18
 LIMITED, FULL = 1, 2
 RGB_MATRIX = 0
 HD_LINES = 720
@@ -40,6 +41,10 @@ class Colour:
             matrix = BT709 if min(frame.width, frame.height) >= HD_LINES else BT601
         full = frame.color_range == FULL or frame.format.name.startswith("yuvj")
         return cls(matrix, *_tags(frame), FULL if full else LIMITED)
+
+    @property
+    def is_hdr(self) -> bool:
+        return self.transfer in (PQ, HLG)
 
     def stored(self) -> Colour:
         """For luma and chroma in a file: RGB is coded by BT.709, in limited range, which every player expects."""
@@ -119,7 +124,7 @@ def _scaled(image: Tensor, bits: int) -> np.ndarray:
 
 def to_stored(frame: av.VideoFrame, pixel_format: str, colour: Colour) -> av.VideoFrame:
     """RGB as the file keeps it, as its tags say; swscale alone would take BT.601."""
-    return frame.reformat(
+    stored = frame.reformat(
         format=pixel_format,
         src_color_range=FULL,
         dst_color_range=colour.range,
@@ -127,6 +132,13 @@ def to_stored(frame: av.VideoFrame, pixel_format: str, colour: Colour) -> av.Vid
         interpolation=CAREFUL,
         threads=1,
     )
+    return tag(stored, colour)
+
+
+def tag(frame: av.VideoFrame, colour: Colour) -> av.VideoFrame:
+    """The same frame: some encoders (ProRes, PNG) read what the codec's context says from the frames instead."""
+    frame.color_primaries, frame.color_trc = colour.primaries, colour.transfer
+    return frame
 
 
 def _coefficients(matrix: int) -> int:

@@ -143,6 +143,7 @@ def make_job(
         survey.bits,
         survey.alpha,
         choices.hardware,
+        survey.hdr,
     )
     if survey.alpha and not form.alpha:
         clip = clip.without_alpha()

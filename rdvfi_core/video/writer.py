@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 from torch import Tensor
 
-from .colour import PLANAR, Colour, to_rgb, to_stored
+from .colour import PLANAR, Colour, tag, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
 from .threads import Behind, waiting
 
@@ -133,7 +133,11 @@ class _Video:
         if form.pixel_format == "pal8":
             self._convert = _palette_converter(size, self._time_base)
         elif form.codec.rgb:
-            self._convert = partial(_reformat, pixel_format=form.pixel_format)
+            # Viewers show a plain PNG alike, but not one whose tags they make what they like of.
+            tagged = colour if colour.is_hdr or form.codec.name != "png" else None
+            if tagged is not None:
+                context.color_primaries, context.color_trc = tagged.primaries, tagged.transfer
+            self._convert = partial(_reformat, pixel_format=form.pixel_format, colour=tagged)
         else:
             stored = colour.stored()
             context.colorspace, context.color_range = stored.matrix, stored.range
@@ -157,8 +161,9 @@ class _Video:
             self._container.close()
 
 
-def _reformat(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    return frame.reformat(format=pixel_format)
+def _reformat(frame: av.VideoFrame, pixel_format: str, colour: Colour | None) -> av.VideoFrame:
+    stored = frame.reformat(format=pixel_format)
+    return stored if colour is None else tag(stored, colour)
 
 
 def _palette_converter(size: Size, time_base: Fraction) -> Callable[[av.VideoFrame], av.VideoFrame]:
