@@ -145,16 +145,9 @@ def choose_format(
     """The codec that is asked for, or the one that suits the container and the source; as many of the source's bits,
     its alpha and its HDR metadata as it carries. hardware: an encoder on the GPU where one is present, opens, and loses
     nothing of these."""
-    if codec != "auto" and codec not in CODECS:
-        raise ValueError(f"The codec {codec!r} is not supported; use one of {', '.join(CODECS)}.")
     if quality not in QUALITIES:
         raise ValueError(f"The quality is {quality!r}; use one of {', '.join(QUALITIES)}.")
-    if suffix and suffix not in SUFFIXES:
-        raise ValueError(f"The suffix {suffix} is not supported; {CHOICES}.")
-    chosen = CODECS[_preferred(suffix, bits, alpha) if codec == "auto" else codec]
-    if suffix not in chosen.suffixes:
-        places = " or ".join(place or "a folder without a suffix" for place in chosen.suffixes)
-        raise ValueError(f"{chosen.name} does not go into {suffix or 'a folder'}; write it to {places}.")
+    chosen = codec_for(suffix, codec, bits, alpha)
     depths = sorted({depth for depth, _ in chosen.pixels})
     kept = next((depth for depth in depths if depth >= bits), depths[-1])
     with_alpha = alpha and (kept, True) in chosen.pixels
@@ -201,6 +194,19 @@ def choose_format(
     return Format(
         chosen, suffix, encoder, pixels, tuple(options.items()), 8 if kept == 8 else 16, with_alpha, tuple(notes)
     )
+
+
+def codec_for(suffix: str, codec: str = "auto", bits: int = 8, alpha: bool = False) -> Codec:
+    """The one of this name, or the one that suits a container; ValueError where it does not go into that."""
+    if codec != "auto" and codec not in CODECS:
+        raise ValueError(f"The codec {codec!r} is not supported; use one of {', '.join(CODECS)}.")
+    if suffix and suffix not in SUFFIXES:
+        raise ValueError(f"The suffix {suffix} is not supported; {CHOICES}.")
+    chosen = CODECS[_preferred(suffix, bits, alpha) if codec == "auto" else codec]
+    if suffix not in chosen.suffixes:
+        places = " or ".join(place or "a folder without a suffix" for place in chosen.suffixes)
+        raise ValueError(f"{chosen.name} does not go into {suffix or 'a folder'}; write it to {places}.")
+    return chosen
 
 
 def _preferred(suffix: str, bits: int, alpha: bool) -> str:
