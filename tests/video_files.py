@@ -200,7 +200,7 @@ def fade_to_bytes(part, suffix: str, weights: str | None) -> bytes:
     import ray
 
     folder, node = Path(part.name).parent, ray.get_runtime_context().get_node_id()
-    mark = f"{node} {Path(part.name).stem}:{float(part.plan[0].time)} {time.monotonic_ns()}"
+    mark = f"{node} {Path(part.name).stem}@{float(part.plan[0].time)} {time.monotonic_ns()}"
     (folder / f"begun {mark}").touch()
     while (folder / f"hold {node}").exists() and len(list(folder.glob(f"begun {node} *"))) > 1:
         time.sleep(0.05)

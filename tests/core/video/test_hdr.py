@@ -9,6 +9,7 @@ import pytest
 from video_files import pattern, run, write
 
 from rdvfi_core.timeline import Timeline
+from rdvfi_core.video import formats
 from rdvfi_core.video.colour import HLG, PQ
 from rdvfi_core.video.hdr import Hdr
 
@@ -69,3 +70,12 @@ def test_a_light_level_alone_is_carried_alone(tmp_path):
     source = hdr_file(tmp_path / "in.mp4", PQ, ":max-cll=500,200")
     assert not run(source, tmp_path / "a.mp4", Timeline.multiplied(2))
     assert Hdr.of(first_and_last(tmp_path / "a.mp4")[0]) == Hdr(light=(500, 200))
+
+
+def test_hardware_that_would_lose_it_is_not_used(monkeypatch):
+    monkeypatch.setattr(formats, "opens", lambda *asked: True)
+    hevc = {"codec": "hevc", "bits": 10, "hardware": True}
+    assert formats.choose_format(".mp4", (96, 128), **hevc).encoder == "hevc_nvenc"
+    assert formats.choose_format(".mp4", (96, 128), **hevc, hdr=HDR10).encoder == "libx265"
+    dynamic = formats.choose_format(".mp4", (96, 128), **hevc, hdr=Hdr(dynamic=True))
+    assert dynamic.encoder == "hevc_nvenc" and "Dolby Vision" in dynamic.notes[0]

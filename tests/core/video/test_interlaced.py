@@ -50,6 +50,13 @@ def test_it_is_said_and_can_be_left(tmp_path):
     assert not survey.interlaced and "are left as they are" in survey.notes[0]
 
 
+def test_the_look_before_sees_no_comb(tmp_path):
+    seen = []
+    VideoFile(interlaced(tmp_path / "in.mp4", count=4)).survey(lambda frames: seen.extend(frames))
+    assert seen[1].shape == (3, 64, 96)
+    assert (seen[1][:, 1:] - seen[1][:, :-1]).abs().mean() < (seen[1][:, 2:] - seen[1][:, :-2]).abs().mean()
+
+
 def test_progressive_frames_are_left_alone(tmp_path):
     path = write(tmp_path / "in.mp4", [pattern(i) for i in range(4)])
     survey, _ = VideoFile(path).survey()
