@@ -45,7 +45,9 @@ class RDVFIInterpolate(io.ComfyNode):
                     "timeline is connected.",
                 ),
                 TimelineType.Input(
-                    "timeline", optional=True, tooltip="From RDVFI Timeline: a rate, slow motion or single times."
+                    "timeline",
+                    optional=True,
+                    tooltip="From RDVFI Timeline: a rate, slow motion, single times or an edited plan.",
                 ),
                 *motion_inputs(),
                 *reading_inputs(optional=True),
@@ -55,6 +57,10 @@ class RDVFIInterpolate(io.ComfyNode):
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the output, for Create Video."),
                 io.Int.Output(display_name="frame_count", tooltip="Number of output frames."),
                 io.String.Output(display_name="plan", tooltip="Which output frame comes from where, as text."),
+                io.String.Output(
+                    display_name="plan_json",
+                    tooltip="The same as JSON: edited, it goes into RDVFI Timeline, in the mode plan.",
+                ),
             ],
         )  # fmt: skip
 
@@ -65,13 +71,16 @@ class RDVFIInterpolate(io.ComfyNode):
     ) -> io.NodeOutput:  # fmt: skip
         pictures = Pictures.of(images, "images")
         wish = timeline or TimelineValue(Timeline.multiplied(multiplier), exact_fps(source_fps))
-        wish.timeline.frame_count(Source.constant(len(pictures), wish.source_fps))  # refused before any work
-        threshold = cut_threshold if cuts == "detect" else None
-        found = scan(pictures, threshold, duplicates, should_stop=interrupted)
-        source = Source.constant(len(pictures), wish.source_fps, found.cuts, found.duplicates)
-        plan = wish.timeline.plan(source)
+        if isinstance(wish.timeline, Plan):
+            plan = wish.timeline
+            plan.check_source(len(pictures))
+        else:
+            wish.timeline.frame_count(Source.constant(len(pictures), wish.source_fps))  # refused before any work
+            threshold = cut_threshold if cuts == "detect" else None
+            found = scan(pictures, threshold, duplicates, should_stop=interrupted)
+            plan = wish.timeline.plan(Source.constant(len(pictures), wish.source_fps, found.cuts, found.duplicates))
         frames = render_plan(model, pictures, plan, keyframes, seed)
-        return io.NodeOutput(frames, float(plan.fps), len(plan), plan.describe())
+        return io.NodeOutput(frames, float(plan.fps), len(plan), plan.describe(), plan.to_json())
 
 
 def render_plan(model, pictures: Pictures, plan: Plan, keyframes: str, seed: int):

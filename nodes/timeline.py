@@ -10,6 +10,7 @@ from ..rdvfi_core.timeline import (
     AT_CUTS,
     BLUR_SAMPLES,
     MOST_SAMPLES,
+    Plan,
     Source,
     SpeedCurve,
     Timeline,
@@ -95,9 +96,21 @@ class RDVFITimeline(io.ComfyNode):
                                 ),
                             ],
                         ),
+                        io.DynamicCombo.Option(
+                            "plan",
+                            [
+                                io.String.Input(
+                                    "plan", default="", multiline=True, dynamic_prompts=False,
+                                    tooltip="A whole plan as JSON, as the output plan_json of a node or the command "
+                                    "line writes it, edited as you like. It says everything: of the inputs below "
+                                    "only source_fps and frames are looked at.",
+                                )
+                            ],
+                        ),
                     ],
                     tooltip="multiplier: smoother, same speed. slow motion: slower, same rate. target fps: another "
-                    "rate, same speed. times: single frames. speed curve: speed that changes, same rate.",
+                    "rate, same speed. times: single frames. speed curve: speed that changes, same rate. plan: a plan "
+                    "that was edited, frame by frame.",
                 ),
                 io.Float.Input(
                     "source_fps",
@@ -163,6 +176,11 @@ class RDVFITimeline(io.ComfyNode):
                 TimelineType.Output(display_name="timeline", tooltip="For RDVFI Interpolate, of images or video."),
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the output."),
                 io.String.Output(display_name="plan", tooltip="The plan as text, where the number of frames is given."),
+                io.String.Output(
+                    display_name="plan_json",
+                    tooltip="The plan as JSON, where the number of frames is given: to be edited and given back in the "
+                    "mode plan.",
+                ),
             ],
         )  # fmt: skip
 
@@ -178,11 +196,18 @@ class RDVFITimeline(io.ComfyNode):
             "at_cuts": at_cuts,
             "resample_all": resample_all,
         }
+        if mode["mode"] == "plan":
+            plan = Plan.from_json(mode["plan"])
+            plan.check_source(frames or plan.source_frames)
+            value = TimelineValue(plan, exact_fps(source_fps))
+            return io.NodeOutput(value, float(plan.fps), plan.describe(), plan.to_json())
         value = TimelineValue(make_timeline(mode, options), exact_fps(source_fps))
         source = Source.constant(frames, value.source_fps)
         fps = float(value.timeline.output_fps(source))
-        text = value.timeline.plan(source).describe() if frames else f"Output at {fps:.6g} fps."
-        return io.NodeOutput(value, fps, text)
+        if not frames:
+            return io.NodeOutput(value, fps, f"Output at {fps:.6g} fps.", "")
+        plan = value.timeline.plan(source)
+        return io.NodeOutput(value, fps, plan.describe(), plan.to_json())
 
 
 def make_timeline(mode: dict, options: dict) -> Timeline:

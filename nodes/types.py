@@ -11,7 +11,7 @@ from typing import NamedTuple
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rdvfi_core.timeline import Timeline
+from ..rdvfi_core.timeline import Plan, Timeline
 from ..rdvfi_core.trajectory import FLOW_MAPS, MAPS, FlowPair, Trajectory
 
 CATEGORY = "video/RDVFI"
@@ -24,9 +24,9 @@ TimelineType = io.Custom("RDVFI_TIMELINE")  # TimelineValue
 
 
 class TimelineValue(NamedTuple):
-    """What is wished for, and the rate of an IMAGE batch, which knows none; a VIDEO has its own."""
+    """What is wished for, or a whole plan, and the rate of an IMAGE batch, which knows none; a VIDEO has its own."""
 
-    timeline: Timeline
+    timeline: Timeline | Plan
     source_fps: Fraction
 
 

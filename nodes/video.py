@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
-from pathlib import Path
-from uuid import uuid4
 
 import av
-import folder_paths
 import numpy as np
 from comfy_api.latest import Input, InputImpl, io
 
 from ..rdvfi_core.scan import scan
-from ..rdvfi_core.timeline import Source, Timeline
+from ..rdvfi_core.timeline import Plan, Source, Timeline
 from ..rdvfi_core.video.audio import CHOICES as AUDIO_CHOICES
 from ..rdvfi_core.video.clip import Clip
 from ..rdvfi_core.video.colour import Colour
 from ..rdvfi_core.video.convert import Choices, convert, make_job, open_clip
-from ..rdvfi_core.video.formats import QUALITIES
+from ..rdvfi_core.video.formats import CODECS, QUALITIES, SUFFIXES, codec_for
 from ..rdvfi_core.video.join import Extras
 from ..rdvfi_core.video.reader import Survey, VideoFile
 from ..rdvfi_core.video.timemap import TimeMap
@@ -30,8 +26,11 @@ from .images import Pictures
 from .networks import Loaded, interrupted
 from .progress import Progress
 from .types import CATEGORY, Model, TimelineType, TimelineValue
+from .video_targets import Target
 
-CODECS = ("auto", "h264", "hevc", "av1")  # what core's Save Video can put into its MP4
+FOLDER = "png"  # of many files: no VIDEO
+CODEC_CHOICES = ("auto", *(name for name in CODECS if name != FOLDER))
+CONTAINERS = tuple(suffix.removeprefix(".") for suffix in SUFFIXES)
 
 
 class RDVFIInterpolateVideo(io.ComfyNode):
@@ -61,8 +60,8 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                 TimelineType.Input(
                     "timeline",
                     optional=True,
-                    tooltip="From RDVFI Timeline: a rate, slow motion, a speed curve or single times. Its source_fps "
-                    "is not used: the video knows its own.",
+                    tooltip="From RDVFI Timeline: a rate, slow motion, a speed curve, single times or an edited plan. "
+                    "Its source_fps is not used: the video knows its own.",
                 ),
                 io.Combo.Input(
                     "audio",
@@ -73,9 +72,11 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "codec",
-                    options=list(CODECS),
+                    options=list(CODEC_CHOICES),
                     default="auto",
-                    tooltip="Of the MP4 that is written. auto: h264, and hevc where the video has more than 8 bits.",
+                    tooltip="auto: what suits the container and the video; in mp4 h264, and hevc where the video has "
+                    "more than 8 bits. prores goes into mov and mkv, vp9 into webm, mkv and mp4, ffv1 (lossless) into "
+                    "mkv.",
                 ),
                 io.Combo.Input(
                     "quality",
@@ -91,13 +92,42 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                     advanced=True,
                     tooltip="Encode on the GPU where it can; else, and where this is off, in software.",
                 ),
+                io.Combo.Input(
+                    "container",
+                    options=list(CONTAINERS),
+                    default="mp4",
+                    optional=True,
+                    tooltip="Kind of file. An mp4 goes to ComfyUI's temp folder, for Save Video, which writes nothing "
+                    "but mp4. All others are saved right here. mov, mkv and webm carry transparency.",
+                ),
+                io.String.Input(
+                    "filename_prefix",
+                    default="video/RDVFI",
+                    optional=True,
+                    tooltip="Where a container other than mp4 is saved, in ComfyUI's output folder.",
+                ),
+                io.Boolean.Input(
+                    "deinterlace",
+                    default=True,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Interlaced frames become whole pictures, one for each. Off: they are used as they are.",
+                ),
             ],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             outputs=[
-                io.Video.Output(display_name="video", tooltip="A file in ComfyUI's temp folder; Save Video copies it."),
+                io.Video.Output(
+                    display_name="video",
+                    tooltip="The file. An mp4 lies in ComfyUI's temp folder, and Save Video copies it.",
+                ),
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the output."),
                 io.Int.Output(display_name="frame_count", tooltip="Number of output frames."),
                 io.String.Output(
                     display_name="plan", tooltip="Which output frame comes from where, and what was left out, as text."
+                ),
+                io.String.Output(
+                    display_name="plan_json",
+                    tooltip="The plan as JSON: edited, it goes into RDVFI Timeline, in the mode plan.",
                 ),
             ],
         )  # fmt: skip
@@ -105,30 +135,39 @@ class RDVFIInterpolateVideo(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, video: Input.Video, multiplier, audio, codec, quality, cuts, cut_threshold, duplicates, keyframes,
-        seed, hardware_encoder, timeline: TimelineValue | None = None,
+        seed, hardware_encoder, timeline: TimelineValue | None = None, container="mp4", filename_prefix="video/RDVFI",
+        deinterlace=True,
     ) -> io.NodeOutput:  # fmt: skip
+        codec_for(f".{container}", codec)  # refused before the video is read
         wish = Timeline.multiplied(multiplier) if timeline is None else timeline.timeline
-        clip, source = clip_of(video, cut_threshold if cuts == "detect" else None, duplicates)
-        target = new_file()
+        if isinstance(wish, Plan):  # it knows its cuts and duplicates
+            clip, source = clip_of(video, None, "keep", deinterlace)
+        else:
+            clip, source = clip_of(video, cut_threshold if cuts == "detect" else None, duplicates, deinterlace)
+            # The last frame is shown as long as in the source, or the sound would outlast the picture.
+            wish = replace(wish, hold_end=True)
+        target = Target.of(container, filename_prefix, clip.survey)
         choices = Choices(codec, quality, hardware_encoder, audio)
-        # The last frame is shown as long as in the source, or the sound would outlast the picture.
-        job = make_job(clip, source, replace(wish, hold_end=True), target, choices, seed, keyframes)
+        job = make_job(clip, source, wish, target.path, choices, seed, keyframes, tags=target.tags(cls.hidden))
         bar = Progress(len(job.plan))
         renderer = Loaded(model, (clip.survey.height, clip.survey.width))
         notes = job.notes + convert(
             renderer, job, lambda done, total, frame: bar.step(frame), interrupted, resumable=False
         )
+        notes += [target.note] if target.note else []
         for note in notes:
             logging.warning("RDVFI Interpolate Video: %s", note)
         text = "\n".join((*notes, job.plan.describe()))
-        return io.NodeOutput(InputImpl.VideoFromFile(str(target)), float(job.plan.fps), len(job.plan), text)
+        return io.NodeOutput(target.video(), float(job.plan.fps), len(job.plan), text, job.plan.to_json())
 
 
-def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str) -> tuple[Clip, Source]:
+def clip_of(
+    video: Input.Video, cut_threshold: float | None, duplicates: str, deinterlace: bool
+) -> tuple[Clip, Source]:
     """A video file is read frame by frame; what another node holds in memory already is used as it is."""
     if isinstance(video, InputImpl.VideoFromFile):
         start, duration = (Fraction(str(seconds)) for seconds in video.get_active_trim_window())
-        file = VideoFile(video.get_stream_source(), start, duration or None)
+        file = VideoFile(video.get_stream_source(), start, duration or None, deinterlace)
         return open_clip(file, cut_threshold, duplicates, should_stop=interrupted)
     clip = FramesInMemory.of(video)
     found = scan(clip.pictures, cut_threshold, duplicates, should_stop=interrupted)
@@ -192,9 +231,3 @@ def wave_file(audio: dict) -> BytesIO:
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return file
-
-
-def new_file() -> Path:
-    folder = Path(folder_paths.get_temp_directory())
-    os.makedirs(folder, exist_ok=True)
-    return folder / f"rdvfi_{uuid4().hex}.mp4"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -63,6 +64,9 @@ def write(
     matrix: int = 1,
     metadata: dict[str, str] | None = None,
     bits: int = 8,
+    primaries: int = 2,  # unspecified
+    transfer: int = 2,
+    fields: str = "",  # "tff" or "bff": frames are marked as two fields, the upper or the lower one first
 ) -> Path:
     kind = {(8, 3): "rgb24", (8, 4): "rgba", (16, 3): "rgb48le", (16, 4): "rgba64le"}[bits, frames[0].shape[-1]]
     with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
@@ -75,8 +79,10 @@ def write(
         planar = pixel_format.startswith("yuv")
         if planar:
             context.colorspace, context.color_range = matrix, 2 if full_range else 1
+            context.color_primaries, context.color_trc = primaries, transfer
         if rotation:
             stream.set_display_rotation(rotation)
+        mark = setfield(stream, fields) if fields else None
         audio = container.add_stream(sound_codec, rate=RATE, layout="mono") if sound is not None else None
         for i, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(integers(pixels, bits), format=kind)
@@ -89,11 +95,25 @@ def write(
                     interpolation=0x4 | 0x2000 | 0x4000 | 0x40000,
                 )
             frame.pts, frame.time_base = i if ticks is None else ticks[i], context.time_base
-            container.mux(stream.encode(frame))
+            container.mux(stream.encode(mark(frame) if mark else frame))
         container.mux(stream.encode())
         if audio is not None:
             put_sound(container, audio, sound)
     return path
+
+
+def setfield(stream, fields: str):
+    """PyAV shows these flags of a frame, but has FFmpeg's filter write them."""
+    graph = av.filter.Graph()
+    size = {"width": stream.width, "height": stream.height, "format": stream.pix_fmt}
+    source = graph.add_buffer(**size, time_base=stream.codec_context.time_base)
+    graph.link_nodes(source, graph.add("setfield", fields), graph.add("buffersink")).configure()
+
+    def mark(frame: av.VideoFrame) -> av.VideoFrame:
+        graph.push(frame)
+        return graph.pull()
+
+    return mark
 
 
 def put_sound(container, stream, sound: np.ndarray) -> None:
@@ -131,8 +151,8 @@ def times_of(path: Path) -> list[Fraction]:
         return [frame.pts * frame.time_base for frame in container.decode(video=0)]
 
 
-def decoded(path) -> np.ndarray:  # (T, H, W, 3 or 4) uint8, upright
-    video = VideoFile(path)
+def decoded(path: Path | VideoFile) -> np.ndarray:  # (T, H, W, 3 or 4) uint8, upright
+    video = path if isinstance(path, VideoFile) else VideoFile(path)
     survey, _ = video.survey()
     with video.frames(survey) as frames:
         return np.stack([to_integers(frame) for frame in frames])
@@ -173,11 +193,32 @@ def fade_or_die(part, path: Path) -> None:
 
 
 def fade_to_bytes(part, suffix: str, weights: str | None) -> bytes:
-    """On a Ray worker."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"part{suffix}"
+    """On a Ray worker. Leaves empty files beside the output, "begun NODE PART ..." and "done NODE PART ...", and stands
+    still in the second part of a node as long as a file "hold NODE" lies there."""
+    import ray
+
+    folder, node = Path(part.name).parent, ray.get_runtime_context().get_node_id()
+    mark = f"{node} {Path(part.name).stem}@{float(part.plan[0].time)} {time.monotonic_ns()}"
+    (folder / f"begun {mark}").touch()
+    while (folder / f"hold {node}").exists() and len(list(folder.glob(f"begun {node} *"))) > 1:
+        time.sleep(0.05)
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made) / f"part{suffix}"
         render_part(CrossFade(), part, path)
+        (folder / f"done {mark}").touch()
         return path.read_bytes()
+
+
+def marks(folder: Path, kind: str) -> list[tuple[str, str]]:
+    """(node, part) of what `fade_to_bytes` has left, by time."""
+    found = sorted(folder.glob(f"{kind} *"), key=lambda path: path.stat().st_mtime_ns)
+    return [tuple(path.name.split(" ")[1:3]) for path in found]
+
+
+def packets(path) -> list[tuple]:
+    """(stream, time, bytes) of every packet: the same for files that differ in nothing but their muxer's dates."""
+    with av.open(str(path)) as container:
+        return [(p.stream.index, p.pts, p.dts, p.duration, bytes(p)) for p in container.demux() if p.size]
 
 
 def run(path, output, timeline, renderer=None, **choices) -> list[str]:

@@ -10,9 +10,8 @@ from ..video.batch import Outcome, output_names, run_batch
 from ..video.convert import Job, make_job, open_clip
 from ..video.formats import SUFFIXES
 from ..video.pools import Cluster, Here, Pool, Processes
-from ..video.reader import VideoFile
 from . import add_model_arguments, checked_device, load_interpolator, progress_bar
-from .video import add_output_arguments, add_timeline_arguments, choices_of, model_of, say, timeline_of
+from .video import add_output_arguments, add_timeline_arguments, choices_of, model_of, say, timeline_of, video_of
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -50,7 +49,7 @@ def run(args: Namespace) -> None:
 
     def maker(path: str, target: Path):
         def make() -> Job:
-            clip, source = open_clip(VideoFile(path), args.cut_threshold, args.duplicates)
+            clip, source = open_clip(video_of(path, args), args.cut_threshold, args.duplicates)
             return make_job(clip, source, timeline, target, choices, args.seed, args.keyframes, model_of(args))
 
         return make

@@ -63,6 +63,11 @@ def add_timeline_arguments(parser: ArgumentParser) -> None:
     more.add_argument(
         "--duplicates", choices=DUPLICATES, default="auto", help="frames that repeat the one before (default: auto)"
     )
+    more.add_argument(
+        "--keep-fields",
+        action="store_true",
+        help="interlaced frames stay as they are; else each of them becomes one whole picture",
+    )
     more.add_argument("--resample-all", action="store_true", help="render every frame, so that quality does not pulse")
     more.add_argument(
         "--shutter", metavar="DEG", type=number, default=Fraction(0), help="motion blur: 180, 360 (degrees)"
@@ -111,7 +116,11 @@ def run(args: Namespace) -> None:
 
 def survey(path: str, args: Namespace) -> tuple[FileClip, Source]:
     with progress_bar("reading", unit="frame") as progress:
-        return open_clip(VideoFile(path), args.cut_threshold, args.duplicates, progress)
+        return open_clip(video_of(path, args), args.cut_threshold, args.duplicates, progress)
+
+
+def video_of(path: str, args: Namespace) -> VideoFile:
+    return VideoFile(path, deinterlace=not args.keep_fields)
 
 
 def timeline_of(args: Namespace) -> Timeline:

@@ -53,6 +53,12 @@ class Plan:
         """Seconds, to the end of the last frame."""
         return self.time(len(self) - 1) + 1 / self.fps
 
+    def check_source(self, frames: int) -> None:
+        """ValueError where the clip has another number of them than the one that this was made for."""
+        if frames != self.source_frames:
+            made_for = self.source_frames
+            raise ValueError(f"The plan is for {made_for} source frames, the clip has {frames}; make it anew.")
+
     def to_json(self) -> str:
         """Exactly this plan, one line for each frame, to be looked at, edited and given to `from_json`."""
         return plan_file.write(self)

@@ -11,12 +11,15 @@ from torch import Tensor
 
 UNKNOWN = 2  # "unspecified", as matrix, primaries and transfer
 BT709, BT601, BT2020 = 1, 6, 9
+PQ, HLG = 16, 18
 LIMITED, FULL = 1, 2
 RGB_MATRIX = 0
 HD_LINES = 720
 AREA = 0x20  # swscale's
 CAREFUL = 0x4 | 0x2000 | 0x4000 | 0x40000  # swscale's BICUBIC, FULL_CHR_H_INT, FULL_CHR_H_INP and ACCURATE_RND
-RGB_FORMATS = {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48le", (16, True): "rgba64le"}
+# (bits, alpha) -> RGB with a plane for each channel, like tensors: interleaving and back would cost as much as swscale
+PLANAR = {(8, False): "gbrp", (8, True): "gbrap", (16, False): "gbrp16le", (16, True): "gbrap16le"}
+ORDER = (2, 0, 1, 3)  # of the planes that hold red, green, blue and alpha
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class Colour:
         full = frame.color_range == FULL or frame.format.name.startswith("yuvj")
         return cls(matrix, *_tags(frame), FULL if full else LIMITED)
 
+    @property
+    def is_hdr(self) -> bool:
+        return self.transfer in (PQ, HLG)
+
     def stored(self) -> Colour:
         """For luma and chroma in a file: RGB is coded by BT.709, in limited range, which every player expects."""
         matrix = BT709 if self.matrix == RGB_MATRIX else self.matrix
@@ -56,18 +63,23 @@ def to_tensor(
 ) -> Tensor:  # (3 or 4, H, W) float32 in [0, 1]
     """bits: 8 or 16 of the RGB in between. rotation: counter-clockwise degrees in quarter turns, to make it upright.
     size: (H, W) as stored, which frames keep where a stream changes its own."""
-    pixels = _pixels(frame, colour, RGB_FORMATS[bits, alpha], size, CAREFUL)
-    upright = np.ascontiguousarray(np.rot90(pixels, round(rotation / 90)).transpose(2, 0, 1))
-    return torch.from_numpy(upright.astype(np.float32)).div_(255 if bits == 8 else 65535)
+    pixels = _converted(frame, colour, PLANAR[bits, alpha], size, CAREFUL)
+    planes = [np.rot90(plane, round(rotation / 90)) for plane in _planes(pixels, bits)]
+    tensor = torch.empty(len(planes), *planes[0].shape)
+    np.stack(planes, out=tensor.numpy())
+    return tensor.div_(_top(bits))
 
 
 def small_tensor(frame: av.VideoFrame, colour: Colour, size: tuple[int, int]) -> Tensor:  # (3, *size)
-    """Reduced on the way: for a look at every frame of a long clip. Not turned upright."""
-    return torch.from_numpy(_pixels(frame, colour, "rgb24", size, AREA)).permute(2, 0, 1).float() / 255
+    """Reduced on the way: for a look at every frame of a long clip. Not turned upright. Two fields are averaged, which
+    swscale would reduce one by one and weave again."""
+    fields = 1 + frame.interlaced_frame
+    pixels = _converted(frame, colour, "rgb24", (fields * size[0], size[1]), AREA).to_ndarray()
+    return torch.from_numpy(pixels).permute(2, 0, 1).float().unflatten(1, (size[0], fields)).mean(2) / 255
 
 
-def _pixels(frame: av.VideoFrame, colour: Colour, kind: str, size: tuple[int, int], scaling: int) -> np.ndarray:
-    converted = frame.reformat(
+def _converted(frame: av.VideoFrame, colour: Colour, kind: str, size: tuple[int, int], scaling: int) -> av.VideoFrame:
+    return frame.reformat(
         height=size[0],
         width=size[1],
         format=kind,
@@ -77,24 +89,44 @@ def _pixels(frame: av.VideoFrame, colour: Colour, kind: str, size: tuple[int, in
         interpolation=scaling,
         threads=1,
     )
-    return converted.to_ndarray()
+
+
+def _planes(frame: av.VideoFrame, bits: int) -> list[np.ndarray]:  # (H, W) each, R, G, B and where there is one alpha
+    """Views into a frame of a `PLANAR` format, without what its lines are padded with."""
+    kind, lines = np.dtype(np.uint8 if bits == 8 else "<u2"), []
+    for number in ORDER[: len(frame.planes)]:
+        plane = frame.planes[number]
+        line = plane.line_size // kind.itemsize
+        lines.append(np.frombuffer(plane, kind).reshape(-1, line)[: frame.height, : frame.width])
+    return lines
+
+
+def _top(bits: int) -> int:
+    return 255 if bits == 8 else 65535
 
 
 def to_rgb(image: Tensor, bits: int) -> av.VideoFrame:  # (3 or 4, H, W) float in [0, 1]
     """Rounded: what came from so many bits returns to the same bits."""
-    pixels = to_integers(image, bits)
-    return av.VideoFrame.from_ndarray(pixels, format=RGB_FORMATS[bits, image.shape[0] == 4])
+    frame = av.VideoFrame(image.shape[2], image.shape[1], PLANAR[bits, image.shape[0] == 4])
+    for plane, channel in zip(_planes(frame, bits), _scaled(image, bits), strict=True):
+        plane[:] = channel
+    return frame
 
 
 def to_integers(image: Tensor, bits: int = 8) -> np.ndarray:  # (H, W, 3 or 4) uint8 or uint16
-    top, kind = (255, np.uint8) if bits == 8 else (65535, np.uint16)
-    scaled = image.float().clamp(0, 1).mul_(top).round_().cpu().numpy()
-    return np.ascontiguousarray(scaled.astype(kind).transpose(1, 2, 0))
+    scaled = _scaled(image, bits).astype(np.uint8 if bits == 8 else np.uint16)
+    return np.ascontiguousarray(scaled.transpose(1, 2, 0))
+
+
+def _scaled(image: Tensor, bits: int) -> np.ndarray:
+    """Whole numbers, still as floats."""
+    top = _top(bits)
+    return image.float().mul(top).round_().clamp_(0, top).cpu().numpy()
 
 
 def to_stored(frame: av.VideoFrame, pixel_format: str, colour: Colour) -> av.VideoFrame:
     """RGB as the file keeps it, as its tags say; swscale alone would take BT.601."""
-    return frame.reformat(
+    stored = frame.reformat(
         format=pixel_format,
         src_color_range=FULL,
         dst_color_range=colour.range,
@@ -102,6 +134,13 @@ def to_stored(frame: av.VideoFrame, pixel_format: str, colour: Colour) -> av.Vid
         interpolation=CAREFUL,
         threads=1,
     )
+    return tag(stored, colour)
+
+
+def tag(frame: av.VideoFrame, colour: Colour) -> av.VideoFrame:
+    """The same frame: some encoders (ProRes, PNG) read what the codec's context says from the frames instead."""
+    frame.color_primaries, frame.color_trc = colour.primaries, colour.transfer
+    return frame
 
 
 def _coefficients(matrix: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -60,6 +60,7 @@ class Job:
     seed: int
     keyframes: str
     model: str  # another text for other weights
+    tags: dict[str, str] = field(default_factory=dict)  # of the file, beside those of the source
 
     @property
     def notes(self) -> list[str]:
@@ -120,15 +121,13 @@ def make_job(
     seed: int = 0,
     keyframes: str = "auto",
     model: str = "",
+    tags: dict[str, str] | None = None,
 ) -> Job:
     """timeline: a wish, or a plan that was made from one and perhaps edited. ValueError or OSError in one sentence for
     all that can be known to fail."""
     edited = isinstance(timeline, Plan)
     plan = timeline if edited else timeline.plan(source)
-    if plan.source_frames != len(source):
-        raise ValueError(
-            f"The plan is for {plan.source_frames} source frames, the clip has {len(source)}; make it anew."
-        )
+    plan.check_source(len(source))
     final, survey = check_output(output, plan.fps), clip.survey
     if min(survey.height, survey.width) < SMALLEST_SIDE:
         raise ValueError(
@@ -143,13 +142,15 @@ def make_job(
         survey.bits,
         survey.alpha,
         choices.hardware,
+        survey.hdr,
     )
     if survey.alpha and not form.alpha:
         clip = clip.without_alpha()
     time_map = TimeMap.of(plan, source, None if edited else timeline)
     whole = [range(len(plan))]  # a GIF's frames depend on each other across parts
     spans = whole if form.suffix == ".gif" else split(plan)
-    return Job(clip, final, str(output), plan, time_map, form, choices.audio, tuple(spans), seed, keyframes, model)
+    facts = clip, final, str(output), plan, time_map, form, choices.audio, tuple(spans), seed, keyframes, model
+    return Job(*facts, tags or {})
 
 
 def convert(
@@ -201,7 +202,7 @@ def finish(job: Job, should_stop: ShouldStop | None = None) -> list[str]:
     parts = [job.part_path(number) for number in range(len(job.spans))]
     extras = job.clip.extras(job.time_map, job.audio)
     with complete_or_nothing(job.final, job.name) as partial:
-        notes = join(parts, partial, job.form.suffix, job.plan, extras, should_stop)
+        notes = join(parts, partial, job.form.suffix, job.plan, extras, should_stop, job.tags)
     remove(job.folder)
     return notes
 

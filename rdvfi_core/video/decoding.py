@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -24,6 +25,7 @@ class Damage:
     backward: int = 0
     cut_short: bool = False
     counted: bool = False  # frames have no times of their own
+    interlaced: int = 0  # frames that are marked as two fields
 
     def notes(self, name: str) -> list[str]:
         found = []
@@ -44,6 +46,42 @@ def decoder_of(stream) -> Callable:
         return av.CodecContext.create(name, "r").decode
     stream.thread_type = "AUTO"
     return stream.codec_context.decode
+
+
+def deinterlaced(frames: Iterable[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(tick, frame) for (tick, frame): frames that are marked as two fields become the picture at the first one's time,
+    by FFmpeg's bwdif, which also looks at the frame before and the one after."""
+    graph, shape, ticks = None, None, deque()
+
+    def finished() -> Iterator[tuple[int, av.VideoFrame]]:
+        while True:
+            try:
+                frame = graph.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            yield ticks.popleft(), frame
+
+    for tick, frame in frames:
+        if shape != (frame.width, frame.height, frame.format.name):  # a stream may change in the middle
+            if graph is not None:
+                graph.push(None)
+                yield from finished()
+            shape = frame.width, frame.height, frame.format.name
+            graph = _deinterlacer(*shape, frame.time_base)
+        ticks.append(tick)
+        frame.pts = tick
+        graph.push(frame)
+        yield from finished()
+    if graph is not None:
+        graph.push(None)
+        yield from finished()
+
+
+def _deinterlacer(width: int, height: int, pixel_format: str, time_base: Fraction) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=width, height=height, format=pixel_format, time_base=time_base)
+    graph.link_nodes(source, graph.add("bwdif", "send_frame:auto:interlaced"), graph.add("buffersink")).configure()
+    return graph
 
 
 def decoded(container, stream, decode: Callable, seen: Damage) -> Iterator[av.VideoFrame]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import av
 
+from .hdr import Hdr, HdrOptions
+
 Size = tuple[int, int]  # height, width
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".gif")
 QUALITIES = ("draft", "good", "high", "best")
@@ -31,6 +33,7 @@ class Codec:
     rates: tuple[str, str, str, str] = ("", "", "", "")  # its values in the order of QUALITIES
     hardware: dict[str, str] = field(default_factory=dict)  # encoder -> its option for a quality, same values as `rate`
     rgb: bool = False  # stored as RGB, not as luma and chroma
+    hdr: HdrOptions | None = None  # none for a codec whose stream has no place for it
 
 
 _NVENC, _QSV, _VAAPI, _TOOLBOX = "cq", "global_quality", "qp", "q"
@@ -43,9 +46,11 @@ CODECS = {
             (".mp4", ".mov", ".mkv"),
             {(8, False): "yuv420p", (10, False): "yuv420p10le"},
             odd={8: "yuv444p", 10: "yuv444p10le"},
+            options={"preset": "veryfast"},
             rate="crf",
-            rates=("28", "21", "16", "10"),
+            rates=("27", "20", "15", "9"),
             hardware={"h264_nvenc": _NVENC, "h264_qsv": _QSV, "h264_videotoolbox": _TOOLBOX, "h264_vaapi": _VAAPI},
+            hdr=HdrOptions("x264-params", "mastering-display", "cll"),
         ),
         Codec(
             "hevc",
@@ -57,6 +62,7 @@ CODECS = {
             rate="crf",
             rates=("30", "24", "18", "12"),
             hardware={"hevc_nvenc": _NVENC, "hevc_qsv": _QSV, "hevc_videotoolbox": _TOOLBOX, "hevc_vaapi": _VAAPI},
+            hdr=HdrOptions("x265-params", "master-display", "max-cll"),
         ),
         Codec(
             "av1",
@@ -67,6 +73,7 @@ CODECS = {
             rate="crf",
             rates=("45", "34", "24", "14"),
             hardware={"av1_nvenc": _NVENC, "av1_qsv": _QSV, "av1_vaapi": _VAAPI},
+            hdr=HdrOptions("svtav1-params", "mastering-display", "content-light", in_steps=False),
         ),
         Codec(
             "vp9",
@@ -133,19 +140,14 @@ def choose_format(
     bits: int = 8,  # of the source
     alpha: bool = False,
     hardware: bool = False,
+    hdr: Hdr | None = None,  # of the source
 ) -> Format:
-    """The codec that is asked for, or the one that suits the container and the source; as many of the source's bits and
-    its alpha as it carries. hardware: an encoder on the GPU where one is present and opens."""
-    if codec != "auto" and codec not in CODECS:
-        raise ValueError(f"The codec {codec!r} is not supported; use one of {', '.join(CODECS)}.")
+    """The codec that is asked for, or the one that suits the container and the source; as many of the source's bits,
+    its alpha and its HDR metadata as it carries. hardware: an encoder on the GPU where one is present, opens, and loses
+    nothing of these."""
     if quality not in QUALITIES:
         raise ValueError(f"The quality is {quality!r}; use one of {', '.join(QUALITIES)}.")
-    if suffix and suffix not in SUFFIXES:
-        raise ValueError(f"The suffix {suffix} is not supported; {CHOICES}.")
-    chosen = CODECS[_preferred(suffix, bits, alpha) if codec == "auto" else codec]
-    if suffix not in chosen.suffixes:
-        places = " or ".join(place or "a folder without a suffix" for place in chosen.suffixes)
-        raise ValueError(f"{chosen.name} does not go into {suffix or 'a folder'}; write it to {places}.")
+    chosen = codec_for(suffix, codec, bits, alpha)
     depths = sorted({depth for depth, _ in chosen.pixels})
     kept = next((depth for depth in depths if depth >= bits), depths[-1])
     with_alpha = alpha and (kept, True) in chosen.pixels
@@ -167,7 +169,17 @@ def choose_format(
     if chosen.name == "prores" and with_alpha:
         options["profile"] = "4444"
     encoder = chosen.encoder
-    if hardware and not is_odd:
+    static = hdr is not None and bool(hdr.mastering or hdr.light)
+    if static and chosen.hdr is not None:
+        chosen.hdr.add(options, hdr)
+    elif static:
+        notes.append(
+            f"{chosen.name} does not carry how the source was graded (mastering display, light level): HDR screens "
+            f"will guess it ({', '.join(name for name, codec in CODECS.items() if codec.hdr)} carry it)"
+        )
+    if hdr is not None and hdr.dynamic:
+        notes.append("HDR metadata of single frames (HDR10+, Dolby Vision) is left out: it does not fit other frames")
+    if hardware and not is_odd and not static:
         for name, rate in chosen.hardware.items():
             tuned = {rate: chosen.rates[level]}
             pixel = "p010le" if kept > 8 else "yuv420p"
@@ -182,6 +194,19 @@ def choose_format(
     return Format(
         chosen, suffix, encoder, pixels, tuple(options.items()), 8 if kept == 8 else 16, with_alpha, tuple(notes)
     )
+
+
+def codec_for(suffix: str, codec: str = "auto", bits: int = 8, alpha: bool = False) -> Codec:
+    """The one of this name, or the one that suits a container; ValueError where it does not go into that."""
+    if codec != "auto" and codec not in CODECS:
+        raise ValueError(f"The codec {codec!r} is not supported; use one of {', '.join(CODECS)}.")
+    if suffix and suffix not in SUFFIXES:
+        raise ValueError(f"The suffix {suffix} is not supported; {CHOICES}.")
+    chosen = CODECS[_preferred(suffix, bits, alpha) if codec == "auto" else codec]
+    if suffix not in chosen.suffixes:
+        places = " or ".join(place or "a folder without a suffix" for place in chosen.suffixes)
+        raise ValueError(f"{chosen.name} does not go into {suffix or 'a folder'}; write it to {places}.")
+    return chosen
 
 
 def _preferred(suffix: str, bits: int, alpha: bool) -> str:

@@ -46,12 +46,14 @@ def join(
     plan: Plan,
     extras: Extras | None,  # none for pictures alone
     should_stop: Callable[[], bool] | None = None,
+    tags: dict[str, str] | None = None,  # of the file, beside those of the source
 ) -> list[str]:
     """Returns what did not go along, in sentences."""
     with one_sentence(target):
         if not suffix:
             return _images(parts, target, extras)
         with av.open(str(target), "w", format=MUXERS[suffix], options=KEEP_TAGS if suffix in ISO else {}) as container:
+            container.metadata.update(tags or {})
             return _Joining(container, parts, suffix, plan, extras).run(should_stop)
 
 
@@ -264,7 +266,7 @@ def _is_playable(stream) -> bool:
 def _copy_metadata(container, video: VideoFile) -> None:
     with video.open() as source:
         for key, value in source.metadata.items():
-            if key.lower() not in CONTAINERS_OWN:
+            if key.lower() not in CONTAINERS_OWN and key not in container.metadata:
                 container.metadata[key] = value
 
 

@@ -105,7 +105,11 @@ class Cluster:
         self._ray, self._weights = ray, weights
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports to its makers
         ray.init(
-            address=address, num_cpus=slots if address is None else None, include_dashboard=False, logging_level=40
+            address=address,
+            num_cpus=slots if address is None else None,
+            include_dashboard=False,
+            logging_level=40,
+            log_to_driver=False,  # pages about a machine that is gone, where one sentence and a retry are enough
         )
         resources = ray.cluster_resources()
         gpus = int(resources.get("GPU", 0))

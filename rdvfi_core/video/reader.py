@@ -20,7 +20,8 @@ from torch import Tensor
 from ..memory import pairs_ahead
 from ..timeline import Source, exact_fps
 from .colour import Colour, small_tensor, to_tensor
-from .decoding import Damage, decoded, decoder_of
+from .decoding import Damage, decoded, decoder_of, deinterlaced
+from .hdr import Hdr
 from .threads import ahead, waiting
 
 NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
@@ -43,6 +44,8 @@ class Survey:
     end: int  # tick at which the last frame stops being shown
     fps: Fraction | None  # nominal
     seekable: bool
+    hdr: Hdr | None = None
+    interlaced: bool = False  # there are frames of two fields, and they are to be made whole pictures
     notes: tuple[str, ...] = field(default=())  # what is missing or damaged, in sentences
 
     @property
@@ -61,10 +64,16 @@ class Survey:
 
 class VideoFile:
     """file: a path, or bytes in memory. start, duration: the part of it that is used, in seconds of the file; no
-    duration is up to the end."""
+    duration is up to the end. deinterlace: frames of two fields are made whole pictures, one for each."""
 
-    def __init__(self, file: str | Path | BytesIO, start: Fraction = Fraction(0), duration: Fraction | None = None):
-        self.file, self.start, self.duration = file, start, duration
+    def __init__(
+        self,
+        file: str | Path | BytesIO,
+        start: Fraction = Fraction(0),
+        duration: Fraction | None = None,
+        deinterlace: bool = True,
+    ):
+        self.file, self.start, self.duration, self.deinterlace = file, start, duration, deinterlace
         self.name = "The video" if isinstance(file, BytesIO) else str(file)
 
     @property
@@ -135,6 +144,9 @@ class VideoFile:
             if self.duration is not None:
                 end = min(end, max(ticks[-1] + 1, round((self.start + self.duration) / time_base)))
             notes = seen.notes(self.name) + self._missing(container, stream, ticks, step, time_base)
+            if seen.interlaced:
+                done = "are made whole pictures, one for each" if self.deinterlace else "are left as they are"
+                notes.append(f"{self.name}: {seen.interlaced} of {len(ticks)} frames are interlaced and {done}.")
         rotation = round(frame.rotation / 90) * 90 % 360
         turned = rotation % 180 == 90
         height, width = (frame.width, frame.height) if turned else (frame.height, frame.width)
@@ -153,6 +165,8 @@ class VideoFile:
             end,
             fps,
             not seen.counted,
+            Hdr.of(frame),
+            self.deinterlace and seen.interlaced > 0,
             tuple(notes),
         )
 
@@ -198,6 +212,7 @@ class VideoFile:
                 if high is not None and tick >= high:
                     return
                 seen.corrupt += frame.is_corrupt
+                seen.interlaced += frame.interlaced_frame
                 yield tick, frame
 
 
@@ -256,7 +271,9 @@ class FileFrames(Sequence[Tensor]):
     def _converted(self, index: int, seek: bool) -> Iterator[tuple[int, Tensor | None]]:
         """(number, frame) from at most `index` on; None for a frame that is not wanted."""
         survey = self._survey
-        for tick, frame in self._video._decode(Damage(), survey.ticks[index] if seek else None):
+        start = max(0, index - survey.interlaced)  # fields are completed with the frame before
+        frames = self._video._decode(Damage(), survey.ticks[start] if seek else None)
+        for tick, frame in deinterlaced(frames) if survey.interlaced else frames:
             number = bisect_left(survey.ticks, tick)
             if number == len(survey.ticks) or survey.ticks[number] != tick:
                 continue

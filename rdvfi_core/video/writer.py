@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 from torch import Tensor
 
-from .colour import Colour, to_rgb, to_stored
+from .colour import PLANAR, Colour, tag, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
 from .threads import Behind, waiting
 
@@ -133,7 +133,11 @@ class _Video:
         if form.pixel_format == "pal8":
             self._convert = _palette_converter(size, self._time_base)
         elif form.codec.rgb:
-            self._convert = partial(_reformat, pixel_format=form.pixel_format)
+            # Viewers show a plain PNG alike, but not one whose tags they make what they like of.
+            tagged = colour if colour.is_hdr or form.codec.name != "png" else None
+            if tagged is not None:
+                context.color_primaries, context.color_trc = tagged.primaries, tagged.transfer
+            self._convert = partial(_reformat, pixel_format=form.pixel_format, colour=tagged)
         else:
             stored = colour.stored()
             context.colorspace, context.color_range = stored.matrix, stored.range
@@ -157,14 +161,15 @@ class _Video:
             self._container.close()
 
 
-def _reformat(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    return frame.reformat(format=pixel_format)
+def _reformat(frame: av.VideoFrame, pixel_format: str, colour: Colour | None) -> av.VideoFrame:
+    stored = frame.reformat(format=pixel_format)
+    return stored if colour is None else tag(stored, colour)
 
 
 def _palette_converter(size: Size, time_base: Fraction) -> Callable[[av.VideoFrame], av.VideoFrame]:
     """RGB to 256 colours chosen for every frame by itself: a palette for all of them would need all of them at once."""
     graph = av.filter.Graph()
-    source = graph.add_buffer(height=size[0], width=size[1], format="rgb24", time_base=time_base)
+    source = graph.add_buffer(height=size[0], width=size[1], format=PLANAR[8, False], time_base=time_base)
     copies, sink = graph.add("split"), graph.add("buffersink")
     palette, paint = graph.add("palettegen", "stats_mode=single"), graph.add("paletteuse", "new=1")
     source.link_to(copies)

@@ -76,6 +76,31 @@ def test_the_blueprint_can_be_placed_and_run(tab, artefacts):
     assert not tab.unknown() and not tab.complaints()
 
 
+PLAN = """{"fps": "24", "source_frames": 2, "frames": [
+{"time": "0", "copy": 0},
+{"time": "1/24", "between": [0, 1], "tau": "1/3"}]}"""
+
+
+def test_an_edited_plan_goes_through_the_page_unchanged(tab, artefacts):
+    """Braces have a meaning in the page's other texts: what stands in them is chosen from at random."""
+    tab.renderer("classic")
+    tab.new_workflow()
+    tab(
+        """() => ['RDVFITimeline', 'RDVFIInterpolateVideo'].forEach((type, i) => {
+          const node = LiteGraph.createNode(type);
+          app.graph.add(node);
+          node.pos = [450 * i, 0];
+        })"""
+    )
+    tab.set_widget("RDVFITimeline", mode="plan")
+    tab.set_widget("RDVFITimeline", **{"mode.plan": PLAN})
+    tab.fit_view()
+    tab.picture(artefacts / "plan.png")
+    (time,) = (node for node in tab.prompt().values() if node["class_type"] == "RDVFITimeline")
+    assert time["inputs"]["mode"] == "plan" and time["inputs"]["mode.plan"] == PLAN
+    assert not tab.complaints()
+
+
 def test_help_opens_from_the_toolbox_of_a_node(tab, artefacts):
     tab.renderer("classic")
     tab.open(PACK, SMALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -234,6 +235,28 @@ def test_timelines_say_what_is_rendered(server, mode, frames, fps):
     assert said["plan"] == said["before"] and len(said["plan"].splitlines()) == frames + 1
     if mode["mode"] == "times":
         assert torch.equal(server.images(result, "show 0")[1], server.images(result, "show 1")[2])
+
+
+def test_an_edited_plan_is_rendered_and_a_wrong_one_refused(server):
+    nodes = {"model": LOADER, "clip": sample(3), "work": interpolate(["clip", 0], 2)}
+    nodes |= {"show": preview(["work", 0]), "json": node("PreviewAny", source=["work", 4])}
+    result = server.run(nodes)
+    plan = json.loads(result.outputs["json"]["text"][0])
+    assert [len(plan["frames"]), plan["frames"][1]["between"], plan["frames"][1]["tau"]] == [5, [0, 1], "1/2"]
+    plan["frames"] = [plan["frames"][4] | {"time": "0"}, plan["frames"][1] | {"tau": "1/4"}]
+
+    def with_plan(text: str, frames: int = 0) -> dict:
+        time = node("RDVFITimeline", mode="plan", **{"mode.plan": text}, source_fps=24.0, frames=frames)
+        return nodes | {"time": time, "work": interpolate(["clip", 0], timeline=["time", 0])}
+
+    edited = server.run(with_plan(json.dumps(plan), 3))
+    assert json.loads(edited.outputs["json"]["text"][0])["frames"] == plan["frames"]
+    before, after = (server.images(run, "show") for run in (result, edited))
+    assert len(after) == 2 and torch.equal(after[0], before[4])
+    assert (after[1] - before[0]).abs().mean() < (after[1] - before[2]).abs().mean()
+    plan["source_frames"] = 9
+    assert "for 9 source frames, the clip has 3" in failed(server, with_plan(json.dumps(plan)))
+    assert "This is no plan" in failed(server, with_plan("0: frame 0"))
 
 
 def test_cuts_are_not_interpolated_across_and_repeated_frames_are_passed_over(server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -113,6 +114,65 @@ def test_ten_bits_and_what_cannot_be_kept(server):
     with av.open(str(saved(server, result))) as container:
         assert container.streams.video[0].codec_context.name == "hevc"
         assert container.streams.video[0].format.name == "yuv420p10le"
+
+
+def test_an_edited_plan_of_a_video_is_rendered(server):
+    clip = load(server, "plan.mp4", frames_of(6), sound=clicks(0.25, [0.1]))
+    steps = graph(clip) | {"json": node("PreviewAny", source=["work", 4])}
+    plan = json.loads(server.run(steps).outputs["json"]["text"][0])
+    assert len(plan["frames"]) == 12
+    plan["frames"] = plan["frames"][:5]
+    edited = timeline("plan", **{"mode.plan": json.dumps(plan)})
+    path = saved(server, server.run(graph(clip, timeline=["times", 0]) | {"times": edited}))
+    assert times_of(path) == [Fraction(i, 48) for i in range(5)]
+    assert psnr(decoded(path)[1], pattern(0.5, 128, 192, SLIDE)) > 27
+
+
+TRANSPARENT = {"codec": "prores_ks", "pixel_format": "yuva444p10le", "options": {"profile": "4444"}, "bits": 16}
+
+
+@pytest.mark.parametrize("container, codec", [("mov", "prores"), ("mkv", "ffv1"), ("webm", "vp9")])
+def test_other_containers_are_saved_with_what_they_carry(server, container, codec):
+    frames = [np.concatenate([frame, np.full((128, 192, 1), 0.5)], -1) for frame in frames_of(3)]
+    clip = load(server, "alpha.mov", frames, sound=clicks(0.125, [0.05]), **TRANSPARENT)
+    nodes = {"model": LOADER, "video": clip, "work": interpolate_video(["video", 0], container=container)}
+    nodes["parts"] = node("GetVideoComponents", video=["work", 0])
+    nodes |= {"show": node("PreviewImage", images=["parts", 0]), "plan": node("PreviewAny", source=["work", 3])}
+    nodes["work"]["inputs"]["filename_prefix"] = f"kept/{codec}"
+    result = server.run(nodes)
+    path = server.base / "output" / "kept" / f"{codec}_00001_.{container}"
+    assert f"Saved as kept/{path.name}" in result.outputs["plan"]["text"][0]
+    found = decoded(path)
+    assert found.shape == (6, 128, 192, 4) and abs(found[..., 3].mean() - 127.5) < 3
+    assert psnr(found[1][..., :3], pattern(0.5, 128, 192, SLIDE)) > 27
+    assert len(server.images(result, "show")) == 6
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.name.endswith(codec)
+        assert len(container.streams.audio) == 1
+        tags = {key.lower(): value for key, value in container.metadata.items()}
+        assert json.loads(tags["prompt"])["work"]["inputs"]["filename_prefix"] == f"kept/{codec}"
+
+
+def test_what_a_container_cannot_hold_is_refused_at_once(server):
+    clip = load(server, "short.mp4", frames_of(4))
+    message = server.run(graph(clip, codec="prores")).error
+    assert "prores does not go into .mp4; write it to .mov or .mkv" in message
+    message = server.run(graph(clip, codec="ffv1", container="mkv", filename_prefix="kept/twice")).error
+    assert "Save Video writes MP4 only" in message and len(decoded(server.base / "output/kept/twice_00001_.mkv")) == 8
+
+
+def test_interlaced_frames_become_whole_pictures_unless_they_are_to_be_left(server):
+    frames = frames_of(6)
+    for i, frame in enumerate(frames):
+        frame[1::2] = pattern(i + 0.5, 128, 192, SLIDE)[1::2]
+    marked = {"pixel_format": "yuv444p", "options": {"crf": "4", "flags": "+ildct+ilme"}, "fields": "tff"}
+    clip = load(server, "fields.mp4", frames, **marked)
+    quality = {}
+    for deinterlace in (True, False):
+        result = server.run(graph(clip, deinterlace=deinterlace))
+        assert "6 of 6 frames are interlaced" in texts(result)[2]
+        quality[deinterlace] = psnr(decoded(saved(server, result))[4], pattern(2, 128, 192, SLIDE))
+    assert quality[True] > quality[False] + 4, quality
 
 
 def test_a_damaged_file_is_used_as_far_as_it_goes(server):

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from video_files import LOSSLESS, CrossFade, clip_of, decoded, fade_or_die, fade_to_bytes, pattern, write
+from video_files import LOSSLESS, CrossFade, clip_of, fade_or_die, fade_to_bytes, marks, packets, pattern, write
 
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.timeline import Timeline
@@ -44,10 +44,11 @@ def out(folder: Path, name: str) -> Path:
     return folder / f"{name}_out.mkv"
 
 
-def whole(folder: Path, name: str):
+def whole(folder: Path, name: str) -> Path:
+    """The same, in this process and at once."""
     job = make_job(*clip_of(folder / f"{name}.mkv"), Timeline.multiplied(2), folder / f"{name}_whole.mkv", FFV1)
     convert(CrossFade(), job)
-    return decoded(folder / f"{name}_whole.mkv")
+    return folder / f"{name}_whole.mkv"
 
 
 class Unreliable(pools.Here):
@@ -77,7 +78,7 @@ def test_failed_parts_are_tried_again_and_a_bad_video_holds_up_no_other(videos, 
     assert len(pool.rendered) == len(set(pool.rendered)) == 8  # four parts each, none of them twice
     assert seen[-1][1:] == (31, 31)
     for name in "ac":
-        assert (decoded(out(tmp_path, name)) == whole(tmp_path, name)).all()
+        assert packets(out(tmp_path, name)) == packets(whole(tmp_path, name))
 
 
 def test_a_part_that_fails_every_time_is_given_up_and_found_again(videos, tmp_path):
@@ -103,17 +104,53 @@ def test_processes_that_die_are_replaced(videos, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (*Path(__file__).parents[:3], Path.cwd()))))
     outcomes = run_batch(videos[:1], pools.Processes(["cpu", "cpu"]))
     assert outcomes[0].error is None and (tmp_path / "died").exists()
-    assert (decoded(out(tmp_path, "a")) == whole(tmp_path, "a")).all()
+    assert packets(out(tmp_path, "a")) == packets(whole(tmp_path, "a"))
 
 
-def test_a_ray_cluster_renders_parts_and_joins_them(videos, tmp_path, monkeypatch):
-    pytest.importorskip("ray", reason="Ray is an optional extra: pip install 'comfyui-rdvfi[cluster]'")
+@pytest.fixture
+def on_ray(monkeypatch):
+    """Its workers, other processes, cross-fade too."""
+    ray = pytest.importorskip("ray", reason="Ray is an optional extra: pip install 'comfyui-rdvfi[cluster]'")
     monkeypatch.setattr(pools, "_render_to_bytes", fade_to_bytes)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (*Path(__file__).parents[:3], Path.cwd()))))
-    outcomes = run_batch(videos, pools.Cluster(slots=2))
+    return ray
+
+
+def test_ray_on_this_machine_renders_parts_and_joins_them(videos, tmp_path, on_ray):
+    outcomes = run_batch(videos[:2], pools.Cluster(slots=1))
+    assert [outcome.error is None for outcome in outcomes] == [True, False]
+    assert packets(out(tmp_path, "a")) == packets(whole(tmp_path, "a"))
+
+
+def test_a_ray_node_that_dies_leaves_its_part_to_the_others(videos, tmp_path, on_ray):
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        nodes = [cluster.head_node, cluster.add_node(num_cpus=1)]
+        staying, leaving = (node.node_id for node in nodes)
+        for node in (staying, leaving):
+            (tmp_path / f"hold {node}").touch()
+        killed = []
+
+        def kill_half_way() -> bool:
+            """Once each node has done a part and is in its next one."""
+            begun = [node for node, _ in marks(tmp_path, "begun")]
+            if not killed and min(begun.count(staying), begun.count(leaving)) == 2:
+                killed.extend(part for node, part in marks(tmp_path, "begun") if node == leaving)
+                cluster.remove_node(nodes[1], allow_graceful=False)
+                (tmp_path / f"hold {staying}").unlink()
+            return False
+
+        outcomes = run_batch(videos, pools.Cluster(cluster.address), should_stop=kill_half_way)
+    finally:
+        cluster.shutdown()
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    done, begun = marks(tmp_path, "done"), marks(tmp_path, "begun")
+    assert len(done) == 8 and len(begun) == 9  # four parts of each video, and one of them begun twice
+    assert done.count((leaving, killed[0])) == 1 and done.count((staying, killed[1])) == 1
     for name in "ac":
-        assert (decoded(out(tmp_path, name)) == whole(tmp_path, name)).all()
+        assert packets(out(tmp_path, name)) == packets(whole(tmp_path, name))
 
 
 def test_outputs_that_would_meet_are_refused(tmp_path):

@@ -72,6 +72,13 @@ def test_the_plan_is_shown_written_edited_and_rendered(clip, capsys):
     assert len(decoded("out.mkv")) == 5
 
 
+def test_interlaced_frames_can_be_left(clip, capsys):
+    write(Path("fields.mp4"), [pattern(i) for i in range(4)], options={"flags": "+ildct+ilme"}, fields="tff")
+    for more, words in (([], "made whole pictures"), (["--keep-fields"], "left as they are")):
+        assert main(["video", "fields.mp4", "--plan-only", *more]) == 0
+        assert words in capsys.readouterr().err
+
+
 def test_what_is_left_out_is_said(clip, capsys):
     assert main(["video", clip, "-o", "folder"]) == 0
     assert capsys.readouterr().err == "note: A folder of PNGs holds no sound; write a video file to keep it.\n"
