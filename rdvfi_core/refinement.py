@@ -91,7 +91,8 @@ def _descend(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:  # what to ad
         xx, yy, xy, xr, yr = sums.split(1, 1)
         xx, yy = xx + STABILISER, yy + STABILISER
         step = torch.cat((yy * xr - xy * yr, xx * yr - xy * xr), 1) / (xx * yy - xy * xy)
-        step = step * (LONGEST_STEP / torch.hypot(*step.split(1, 1)).clamp_min(LONGEST_STEP))
+        length = step.square().sum(1, keepdim=True).sqrt()
+        step = step * (LONGEST_STEP / length.clamp_min(LONGEST_STEP))
         tried, new_error = _match(here, there, flow + total + step)
         better = new_error < error
         total, error = torch.where(better, total + step, total), torch.where(better, new_error, error)

@@ -12,6 +12,7 @@ from ..autoencoder import Autoencoder
 from ..fitting import ADJACENT_ITERATIONS, long_range_motion
 from ..motion import AdjacentMotion
 from ..precision import mixed
+from ..refinement import align
 from ..training.scenes import draw_scenes, visible
 from ..training.textures import Textures
 from .baselines import dis_flow
@@ -86,7 +87,7 @@ def network_flow(motion: AdjacentMotion, autoencoder: Autoencoder, device: torch
                 return long_range_motion(motion, autoencoder, images).flow[:1].cpu()
             latents = autoencoder.encode(images).contiguous(memory_format=torch.channels_last)
             features = motion.encode(latents)
-            return motion(features[[0]], features[[1]], ADJACENT_ITERATIONS).flow.cpu()
+            return align(motion(features[[0]], features[[1]], ADJACENT_ITERATIONS).flow, *images.split(1)).cpu()
 
     return flow
 
