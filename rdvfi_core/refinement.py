@@ -26,6 +26,7 @@ REACHES = (20, 5)  # px of the half grid: how far away another motion is looked 
 UNEXPLAINED = 0.03  # mean error from which on a pixel counts as matched by nothing
 BETTER, MARGIN = 0.5, 0.01  # another motion's error must stay under this share of the former error, and by how much
 CLOSEST, CLOSELY_BETTER = 3, 0.8  # px, and the share that it must stay under there
+ROUND_TRIP = 3.0  # px, how far from itself a pixel may come back by its partner's offer
 COMPANY = 0.3  # share of a patch that must find another motion too: single pixels match by chance
 FOUND = 4.0  # visibility, as a logit, of a pixel that found another motion
 
@@ -51,8 +52,8 @@ def refine(motion: Motion, images: Tensor) -> Motion:
 @torch.no_grad()
 def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     """-> flow, and (2 B, 1, h, w) where it is another than before. A pixel takes another motion, or stands still, only
-    where its own match is bad, the offered one is good, and what it would match over there is badly matched itself:
-    a pixel that is merely hidden in the other image has no such partner."""
+    where its own match is bad, the offered one is good, and what it would match over there is badly matched itself and
+    was offered the way back: a pixel that is merely hidden in the other image has no such partner."""
     height, width = flow.shape[-2:]
     offered = _search(F.avg_pool2d(flow, 2) / 2, resize(images, height // 2, width // 2))
     offered = F.interpolate(2 * offered, scale_factor=2.0, mode="nearest")
@@ -64,7 +65,8 @@ def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     # side of the edge a pixel is on, its closest neighbourhood tells.
     best = -F.max_pool2d(-_mean(new, PATCH), PATCH, stride=1, padding=PATCH // 2)
     moved = (best < BETTER * patch - MARGIN) & (_mean(new, CLOSEST) < CLOSELY_BETTER * _mean(own, CLOSEST))
-    moved &= backward_warp(_swap(patch), offered) > UNEXPLAINED
+    error, returned = backward_warp(torch.cat((_swap(patch), _swap(offered)), 1), offered).split((1, 2), 1)
+    moved &= (error > UNEXPLAINED) & ((offered + returned).square().sum(1, keepdim=True) < ROUND_TRIP**2)
     moved &= _mean(moved.float(), PATCH) > COMPANY
     return torch.where(moved, offered, flow), moved
 

@@ -30,10 +30,9 @@ def ground(right: float = 0.0, down: float = 0.0, waves: int = 40) -> torch.Tens
 
 def behind_a_bar(right: float, down: float) -> torch.Tensor:
     image = ground(right, down)
-    stripes = 0.5 + 0.5 * torch.sin(pixel_grid(HEIGHT, WIDTH)[0, 1] * 0.9)
-    image[..., 20:76, BAR] = torch.stack((stripes, 1 - stripes, stripes))[:, 20:76, BAR] * torch.tensor(
-        (0.9, 0.2, 0.1)
-    ).view(3, 1, 1)
+    down = pixel_grid(HEIGHT, WIDTH)[0, 1]
+    stripes = 0.5 + 0.25 * torch.sin(0.9 * down) + 0.25 * torch.sin(0.53 * down)  # no two rows look alike
+    image[..., 20:76, BAR] = (stripes * torch.tensor((0.7, 0.3, 0.1)).view(3, 1, 1))[:, 20:76, BAR]
     return image
 
 
