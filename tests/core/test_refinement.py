@@ -79,12 +79,12 @@ def test_a_thin_thing_is_freed_from_the_motion_of_the_ground():
     bar = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
     bar[..., 22:74, BAR] = True
     for side in range(2):
-        assert moved[side][bar[0]].float().mean() > 0.9
+        assert moved[side][bar[0]].float().mean() > 0.8
         assert torch.linalg.vector_norm(flow[side], dim=0)[bar[0, 0]].median() < 0.5
     near_or_at_the_bar = torch.nn.functional.max_pool2d(bar.float(), 7, 1, 3)[0] > 0
     assert moved[0][~near_or_at_the_bar].float().mean() < 0.01
     found = refine(Motion(there_and_back(), torch.full((2, 1, HEIGHT, WIDTH), -2.0)), images)
-    assert found.visible[:1][bar].mean() > 0.9
+    assert found.visible[:1][bar].mean() > 0.8
 
 
 def test_what_is_merely_hidden_takes_no_other_motion():
