@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .light import in_its_light
 from .motion import Motion
 from .warp import backward_warp, inside, resize
 
@@ -54,11 +55,12 @@ def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     """-> flow, and (2 B, 1, h, w) where it is another than before. A pixel takes another motion, or stands still, only
     where its own match is bad, the offered one is good, and what it would match over there is badly matched itself and
     was offered the way back: a pixel that is merely hidden in the other image has no such partner."""
-    height, width = flow.shape[-2:]
-    offered = _search(F.avg_pool2d(flow, 2) / 2, resize(images, height // 2, width // 2))
+    partners = _swap(images)
+    images = in_its_light(images, backward_warp(partners, flow))
+    half = [_planes(resize(side, flow.shape[-2] // 2, flow.shape[-1] // 2)) for side in (images, partners)]
+    offered = _search(F.avg_pool2d(flow, 2) / 2, *half)
     offered = F.interpolate(2 * offered, scale_factor=2.0, mode="nearest")
-    here = _planes(images)
-    there = _swap(here)
+    here, there = _planes(images), _planes(partners)
     own, new = (_difference(here, backward_warp(there, motion), motion) for motion in (flow, offered))
     patch = _mean(own, PATCH)
     # The new motion is judged by the best patch that holds the pixel, so that it reaches up to the thing's edge; which
@@ -76,7 +78,9 @@ def align(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
     the warped `there`, each kept where patches then match better. Where they match badly all the same, brightness is no
     guide and the flow stays what it was. Gradients pass as if nothing had been changed."""
     with torch.no_grad():
-        change = _descend(flow, _planes(here.float()), _planes(there.float()))
+        here, there = here.float(), there.float()
+        here = in_its_light(here, backward_warp(there, flow))
+        change = _descend(flow, _planes(here), _planes(there))
     return flow + change
 
 
@@ -102,10 +106,8 @@ def _descend(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:  # what to ad
     return (TRUSTED / (error + 1e-4)).clamp(max=1).square() * total
 
 
-def _search(flow: Tensor, images: Tensor) -> Tensor:
+def _search(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
     """For every pixel the motion, of itself and of the pixels around it, that matches best; see `rematch`."""
-    here = _planes(images)
-    there = _swap(here)
     least = _match(here, there, flow)[1]
     claims = _swap(least)
     for reach in (0, *REACHES):
@@ -124,8 +126,7 @@ def _around(flow: Tensor, reach: int) -> Iterator[Tensor]:
 
 
 def _planes(images: Tensor) -> Tensor:  # (B, 2, h, w)
-    """What is compared: brightness, and its contrast against the neighbourhood, which does not change with the
-    light."""
+    """What is compared: brightness, and its contrast against the neighbourhood."""
     brightness = images.mean(1, keepdim=True)
     return torch.cat((brightness, 2 * (brightness - _mean(brightness, PATCH))), 1)
 

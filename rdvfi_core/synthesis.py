@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import ResidualBlock, zero_
+from .light import change, follow_time
 from .trajectory import FlowPair
 from .warp import backward_warp, resize, resize_flow
 
@@ -35,6 +36,7 @@ class Corrected:
     blend: Tensor  # (B, 3, h, w) logits of the candidates
     paint: Tensor  # (B, 3, h, w) colour to add
     features: Tensor  # (B, FEATURES, h, w)
+    light: Tensor  # (B, 3, h / 8, w / 8) how much lighter I1 is, see `light.change`
 
     @property
     def decided(self) -> tuple[Tensor, ...]:
@@ -72,7 +74,8 @@ class Correction(nn.Module):
         x = self.leave(fine + _enlarge(self.up(coarse), fine))
         decided = F.pixel_shuffle(self.decide(x), SHUFFLE).float()
         flow0, flow1, blend, paint, features = decided.split((2, 2, CANDIDATES, 3, FEATURES), 1)
-        return Corrected(flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend, paint, features)
+        light = change(warp0, warp1)
+        return Corrected(flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend, paint, features, light)
 
 
 class Detail(nn.Module):
@@ -118,11 +121,10 @@ class Synthesis(nn.Module):
     ) -> Tensor:  # (B, 3 + E, H, W)
         size = image0.shape[-2:]
         corrected = self.correction(small0, small1, flows)
-        warps = (
-            backward_warp(image0, resize_flow(corrected.to0, *size)),
-            backward_warp(image1, resize_flow(corrected.to1, *size)),
-            torch.lerp(image0, image1, flows.time.to(image0.dtype)),
-        )
+        warp0 = backward_warp(image0, resize_flow(corrected.to0, *size))
+        warp1 = backward_warp(image1, resize_flow(corrected.to1, *size))
+        follow_time(warp0, warp1, corrected.light, flows.time)
+        warps = (warp0, warp1, torch.lerp(image0, image1, flows.time.to(image0.dtype)))
         colours = torch.cat([warp[:, :3] for warp in warps[:2]], 1)
         more_blend, more_paint = self.detail(colours, torch.cat(corrected.decided, 1))
         shares = (resize(corrected.blend, *size) + more_blend).softmax(1)

@@ -25,9 +25,7 @@ class Source:
     duplicates: frozenset[int] = frozenset()  # i: frame i repeats frame i - 1
 
     @classmethod
-    def constant(
-        cls, frames: int, fps: Fraction, cuts: Iterable[int] = (), duplicates: Iterable[int] = ()
-    ) -> Source:
+    def constant(cls, frames: int, fps: Fraction, cuts: Iterable[int] = (), duplicates: Iterable[int] = ()) -> Source:
         """`frames` frames of 1 / fps seconds each."""
         return cls(range(frames), 1 / Fraction(fps), frames, Fraction(fps), frozenset(cuts), frozenset(duplicates))
 

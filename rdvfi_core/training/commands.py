@@ -63,8 +63,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--weights", metavar="PATH", type=Path, help="weights to start from (default: the shipped ones)")
     add("--scratch", action="store_true", help="start what the stage trains from random weights")
     add("--steps", type=_count, help="length of the schedule (default: by stage)")
-    add("--minutes", type=_minutes, metavar="M",
-        help="end after M minutes of training, the learning rate all the way down, whatever the machine's speed")
+    add(
+        "--minutes",
+        type=_minutes,
+        metavar="M",
+        help="end after M minutes of training, the learning rate all the way down, whatever the machine's speed",
+    )
     add("--batch", type=_count, help="samples at once in each process (default: by stage)")
     add("--accumulate", type=_count, default=1, metavar="K", help="batches whose gradients are added up to a step")
     add("--crop", type=_crop, metavar="HxW", help="crop on the motion grid, multiples of 32 (default: by stage)")
@@ -118,9 +122,7 @@ def _check(args: Namespace, stage: Stage) -> None:
         raise ValueError("The stage fusion takes one sequence at a time; leave --batch out or use --accumulate.")
     height, width = args.crop or stage.crop
     if args.stage == "autoencoder" and height != width:
-        raise ValueError(
-            f"The stage autoencoder takes square crops, not {height}x{width}; write {height}x{height}."
-        )
+        raise ValueError(f"The stage autoencoder takes square crops, not {height}x{width}; write {height}x{height}.")
 
 
 def _plan(args: Namespace, stage: Stage, device: torch.device) -> Plan:

@@ -144,6 +144,6 @@ def _collate(pairs: list[tuple], generator: torch.Generator) -> PairBatch:
     for images in (first, second):
         own = torch.empty(len(first), 1, 1, 1).uniform_(0.94, 1.06, generator=generator)
         strength = torch.rand(len(first), 1, 1, 1, generator=generator) ** 3 * 0.04
-        noise = (torch.randn(images.shape, generator=generator) * strength)
+        noise = torch.randn(images.shape, generator=generator) * strength
         disturbed.append((images * common * own + noise).clamp(0, 1))
     return PairBatch(*disturbed, *rest)

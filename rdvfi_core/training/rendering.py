@@ -84,9 +84,7 @@ def train_rendering(
     return (run.averaged["motion"] if joint else motion), run.averaged["synthesis"]
 
 
-def window_losses(
-    trajectory: Trajectory, synthesis: Synthesis, window: WindowBatch, frame_loss: FrameLoss
-) -> Losses:
+def window_losses(trajectory: Trajectory, synthesis: Synthesis, window: WindowBatch, frame_loss: FrameLoss) -> Losses:
     """The mean over the window's targets, rendered along one trajectory."""
     terms = []
     for tau, target in zip(window.times, window.targets, strict=True):

@@ -94,28 +94,53 @@ def _backbone(plan: Plan, networks: Networks, request: Request) -> Networks:
 
 ALONE = ("autoencoder", "backbone")  # stages that start from no weights file
 STAGES = {
-    "autoencoder": Stage(
-        "latents", _autoencoder, ("autoencoder",), (), 1500, 16, (128, 128), 1e-3, asks=("textures",)
-    ),
+    "autoencoder": Stage("latents", _autoencoder, ("autoencoder",), (), 1500, 16, (128, 128), 1e-3, asks=("textures",)),
     "motion": Stage("phi1, on rendered scenes", _motion, ("motion",), (), 40000, 8, (128, 192), 4e-4),
     "fusion": Stage("phi2, on rendered scenes", _fusion, ("fusion",), ("motion",), 10000, 1, (128, 192), 4e-4),
     "synthesis": Stage(
-        "phi_s, without keyframes", _rendering(False), ("synthesis",), ("motion",), 20000, 4, (160, 224), 4e-4,
+        "phi_s, without keyframes",
+        _rendering(False),
+        ("synthesis",),
+        ("motion",),
+        20000,
+        4,
+        (160, 224),
+        4e-4,
         asks=("clips",),
     ),  # fmt: skip
     "joint": Stage(
-        "phi1 and phi_s, without keyframes", _rendering(True), ("synthesis",), ("motion",), 20000, 4, (160, 224), 4e-4,
+        "phi1 and phi_s, without keyframes",
+        _rendering(True),
+        ("synthesis",),
+        ("motion",),
+        20000,
+        4,
+        (160, 224),
+        4e-4,
         asks=("clips",),
     ),  # fmt: skip
     "decoding": Stage(
-        "stage 1 of the paper: phi1, phi2 and phi_s through keyframes", _decoding, (), DECODERS, 20000, 4, (160, 224),
+        "stage 1 of the paper: phi1, phi2 and phi_s through keyframes",
+        _decoding,
+        (),
+        DECODERS,
+        20000,
+        4,
+        (160, 224),
         2e-4,
     ),  # fmt: skip
     "generator": Stage(
         "stage 2 of the paper: the one-step generator", _generator, ("generator",), DECODERS, 40000, 8, (128, 192), 3e-4
     ),
     "backbone": Stage(
-        "stage 2 for Wan2.1-Fun-InP or SVD, in ComfyUI's classes", _backbone, (), (), 5000, 1, (256, 448), 1e-4,
+        "stage 2 for Wan2.1-Fun-InP or SVD, in ComfyUI's classes",
+        _backbone,
+        (),
+        (),
+        5000,
+        1,
+        (256, 448),
+        1e-4,
         asks=("comfyui", "backbone", "vae"),
     ),  # fmt: skip
 }

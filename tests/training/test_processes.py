@@ -105,10 +105,7 @@ def test_a_loss_that_is_no_number_in_one_process_stops_all(tmp_path):
 
 def test_shares_and_loading_processes_part_the_numbers_among_them():
     whole = sorted(
-        number
-        for rank in range(3)
-        for worker in range(2)
-        for number in islice(Share(4, rank, 3).numbers(worker, 2), 5)
+        number for rank in range(3) for worker in range(2) for number in islice(Share(4, rank, 3).numbers(worker, 2), 5)
     )
     assert whole == list(range(12, 42))
 

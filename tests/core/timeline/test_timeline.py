@@ -253,9 +253,9 @@ def test_what_a_gap_leaves_out_is_what_other_plans_hold(cuts):
 def test_motion_leads_across_duplicates_in_their_own_time():
     plan = Timeline.multiplied(2).plan(clip(6, duplicates=[1, 3, 5]))
     thirds = [f"frames 0 and 2 at {Fraction(k, 4)}" for k in (1, 2, 3)]
-    assert said(plan) == ["frame 0", *thirds, "frame 2"] + [
-        line.replace("0 and 2", "2 and 4") for line in thirds
-    ] + ["frame 4"] * 2 + ["frame 5"]
+    assert said(plan) == ["frame 0", *thirds, "frame 2"] + [line.replace("0 and 2", "2 and 4") for line in thirds] + [
+        "frame 4"
+    ] * 2 + ["frame 5"]
 
 
 def test_duplicates_before_a_cut_or_the_end_stay():
