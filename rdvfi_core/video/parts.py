@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from ..memory import trim
 from ..retime import render
 from ..timeline import Plan, PlanFrame
 from .clip import Clip
@@ -81,3 +82,4 @@ def render_part(
             writer.write(frame)
             if progress is not None:
                 progress(frame)
+    trim()
