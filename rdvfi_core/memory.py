@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,8 +47,9 @@ def _release() -> None:
 
 
 def trim() -> None:
-    """Gives freed memory of this process back to the system. glibc keeps what other threads had, such as those of a
-    decoder that is closed, and the next decoder's threads take more of it."""
+    """Gives freed memory of this process back to the system. A closed encoder waits for the garbage collector, and what
+    its threads had stays with glibc while the next one's threads take more."""
+    gc.collect()
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 

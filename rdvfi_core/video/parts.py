@@ -70,6 +70,11 @@ def render_part(
     if frames is None:
         with part.clip.frames(part.wanted().__contains__) as opened:
             return render_part(interpolator, part, path, opened, progress, should_stop)
+    _write_part(interpolator, part, path, frames, progress, should_stop)
+    trim()  # of what the encoder and the last pair held
+
+
+def _write_part(interpolator, part: Part, path: Path, frames, progress, should_stop) -> None:
     survey = part.clip.survey
     size, name = (survey.height, survey.width), part.name
     stored = replace(part.form, suffix=part.form.suffix or IMAGES)
@@ -82,4 +87,3 @@ def render_part(
             writer.write(frame)
             if progress is not None:
                 progress(frame)
-    trim()
