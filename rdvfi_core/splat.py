@@ -10,6 +10,7 @@ from .warp import pixel_grid
 
 HOLE = 1e-6  # a pixel that gathered less weight than this was reached by nothing
 SPARSE = 0.25  # mean weight around a pixel under which single strays outweigh what belongs there
+MEDIANS_AT_ONCE = 2**14  # pixels
 NEIGHBOURHOOD = 5  # px, side of the square of that mean
 
 
@@ -58,11 +59,13 @@ def remove_strays(
     """Where little weight arrived, as on ground that is just being uncovered, each plane takes the median of the 3x3
     pixels around: stray pixels of an object's edge, heavy but single, lose against the ground they landed on."""
     mean = F.avg_pool2d(weight, NEIGHBOURHOOD, 1, NEIGHBOURHOOD // 2, count_include_pad=False)
-    batch, _, y, x = (mean < SPARSE).nonzero(as_tuple=True)
+    sparse = (mean < SPARSE)[:, 0].nonzero()
     padded = F.pad(values, (1, 1, 1, 1), mode="replicate")
-    around = torch.stack([padded[batch, :, y + dy, x + dx] for dy in range(3) for dx in range(3)], -1)
     settled = values.clone()
-    settled[batch, :, y, x] = around.median(-1).values
+    for some in sparse.split(MEDIANS_AT_ONCE):  # the whole frame may be sparse
+        batch, y, x = some.unbind(1)
+        around = torch.stack([padded[batch, :, y + dy, x + dx] for dy in range(3) for dx in range(3)], -1)
+        settled[batch, :, y, x] = around.median(-1).values
     return settled
 
 

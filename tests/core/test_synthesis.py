@@ -2,6 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from rdvfi_core import synthesis
+from rdvfi_core.light import change, follow_time
 from rdvfi_core.precision import mixed
 from rdvfi_core.synthesis import CANDIDATES, SHUFFLE, Synthesis
 from rdvfi_core.trajectory import FlowPair
@@ -46,6 +48,7 @@ def test_untrained_it_is_the_mean_of_the_warps_weighted_by_time_and_visibility(t
     weight2 = 1 - torch.maximum(given.visible0, given.visible1) + CROSS_FADE
     fade = (1 - tau) * image0 + tau * image1
     warped0, warped1 = backward_warp(image0, given.to0), backward_warp(image1, given.to1)
+    follow_time(warped0, warped1, change(warped0, warped1), given.time)
     expected = (weight0 * warped0 + weight1 * warped1 + weight2 * fade) / (weight0 + weight1 + weight2)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
@@ -146,7 +149,8 @@ def with_planes(images: tuple[torch.Tensor, ...], *planes: int) -> tuple[torch.T
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (97, 131)])
-def test_more_planes_follow_the_colours_motion(height, width):
+def test_more_planes_follow_the_colours_motion(height, width, monkeypatch):
+    monkeypatch.setattr(synthesis, "follow_time", lambda *_: None)  # colours alone follow the light
     images, given = pair(height, width), flows()
     found = unpainted()(*with_planes(images, 0, 2), given)
     assert found.shape == (1, 6, height, width)
