@@ -46,10 +46,15 @@ def _release() -> None:
         torch.cuda.empty_cache()
 
 
-def trim() -> None:
-    """Gives freed memory of this process back to the system. A closed encoder waits for the garbage collector, and what
-    its threads had stays with glibc while the next one's threads take more."""
+def collect() -> None:
+    """Frees what waits for the garbage collector, as closed encoders do, and gives it back."""
     gc.collect()
+    give_back()
+
+
+def give_back() -> None:
+    """Gives freed memory of this process back to the system. glibc keeps blocks of the size of a frame, more of them
+    the longer it runs, and what the threads of an encoder had that is gone."""
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -108,8 +108,8 @@ def _top(bits: int) -> int:
 def to_rgb(image: Tensor, bits: int) -> av.VideoFrame:  # (3 or 4, H, W) float in [0, 1]
     """Rounded: what came from so many bits returns to the same bits."""
     frame = av.VideoFrame(image.shape[2], image.shape[1], PLANAR[bits, image.shape[0] == 4])
-    for plane, channel in zip(_planes(frame, bits), _scaled(image, bits), strict=True):
-        plane[:] = channel
+    for plane, channel in zip(_planes(frame, bits), image, strict=True):
+        plane[:] = _scaled(channel, bits)
     return frame
 
 

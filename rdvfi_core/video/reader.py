@@ -222,7 +222,8 @@ class FileFrames(Sequence[Tensor]):
     def __init__(self, video: VideoFile, survey: Survey, wanted: Callable[[int], bool] | None = None):
         self._video, self._survey, self.wanted = video, survey, wanted
         self._kept: OrderedDict[int, Tensor] = OrderedDict()
-        self._room = pairs_ahead(survey.height, survey.width) + 2  # frames of those pairs, and the one before
+        at_once = pairs_ahead(survey.height, survey.width) if waiting() else 1
+        self._room = at_once + 2  # frames of those pairs, and the one before
         self._stream, self._next = None, 0
 
     def __len__(self) -> int:
