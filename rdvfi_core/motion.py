@@ -75,14 +75,13 @@ class CorrelationPyramid:
     """Similarity of every cell of a with every cell of b, and with b pooled 2, 4, ... times."""
 
     def __init__(self, first: Tensor, second: Tensor):  # both (B, C, h, w)
-        batch, channels, self.height, self.width = first.shape
-        volume = first.flatten(2).transpose(1, 2) @ second.flatten(2)  # (B, hw, hw)
-        volume = volume.float() / channels**0.5
-        level = volume.view(-1, 1, self.height, self.width)
-        self.levels = [level]
-        for _ in range(LOOKUP_LEVELS - 1):
-            level = F.avg_pool2d(level, 2, ceil_mode=True, count_include_pad=False)
-            self.levels.append(level)
+        channels, self.height, self.width = first.shape[1:]
+        rows = first.flatten(2).transpose(1, 2)
+        self.levels = []
+        for _ in range(LOOKUP_LEVELS):  # b is pooled, not the similarities, which are linear in b and far more
+            level = (rows @ second.flatten(2)).float().div_(channels**0.5)  # (B, hw, h'w'); in place, it is large
+            self.levels.append(level.view(-1, 1, *second.shape[-2:]))
+            second = F.avg_pool2d(second, 2, ceil_mode=True, count_include_pad=False)
         axis = torch.arange(-LOOKUP_RADIUS, LOOKUP_RADIUS + 1, device=first.device, dtype=torch.float32)
         self.window = torch.stack((axis.expand(len(axis), -1), axis[:, None].expand(-1, len(axis))))[None]
 
@@ -142,7 +141,7 @@ class FineStep(nn.Module):
     def forward(
         self, fine_a: Tensor, fine_b: Tensor, hidden: Tensor, flow: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:  # correction (B, 2, 2h, 2w), visibility and flow weights' logits
-        carried = backward_warp(fine_b, flow)
+        carried = backward_warp(fine_b, flow).contiguous(memory_format=torch.channels_last)
         nearby = local_correlation(fine_a, carried)
         state = F.pixel_shuffle(self.bring(hidden), 2)
         x = self.body(torch.cat((fine_a, carried, nearby, flow.to(fine_a.dtype), state), 1))

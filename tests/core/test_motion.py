@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -90,6 +92,15 @@ def test_coarse_levels_see_far():
     assert not fine.any()
     assert coarse.any()
     assert coarse.view(SIDE, SIDE).sum(0).argmax() > LOOKUP_RADIUS  # to the right
+
+
+def test_coarse_levels_are_means_of_fine_ones():
+    """Of up to 2x2 similarities; a last odd row or column has fewer."""
+    first, second = torch.randn(2, 2, 4, 5, 7, generator=torch.Generator().manual_seed(0))
+    levels = CorrelationPyramid(first, second).levels
+    for fine, coarse in pairwise(levels):
+        pooled = torch.nn.functional.avg_pool2d(fine, 2, ceil_mode=True, count_include_pad=False)
+        torch.testing.assert_close(coarse, pooled)
 
 
 def test_a_lookup_that_does_not_learn_leaves_the_features_alone():
