@@ -8,7 +8,7 @@ gradients (Lucas and Kanade 1981). Nothing here is learned. Directions and units
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import torch
@@ -56,18 +56,22 @@ def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     where its own match is bad, the offered one is good, and what it would match over there is badly matched itself and
     was offered the way back: a pixel that is merely hidden in the other image has no such partner."""
     partners = _swap(images)
-    images = in_its_light(images, backward_warp(partners, flow))
+    there = _planes(partners)
+    colours, warped = backward_warp(torch.cat((partners, there), 1), flow).split((3, 2), 1)
+    images = in_its_light(images, colours)
+    here = _planes(images)
+    own = _difference(here, warped, flow)
+    patch = _mean(own, PATCH)
     half = [_planes(resize(side, flow.shape[-2] // 2, flow.shape[-1] // 2)) for side in (images, partners)]
     offered = _search(F.avg_pool2d(flow, 2) / 2, *half)
     offered = F.interpolate(2 * offered, scale_factor=2.0, mode="nearest")
-    here, there = _planes(images), _planes(partners)
-    own, new = (_difference(here, backward_warp(there, motion), motion) for motion in (flow, offered))
-    patch = _mean(own, PATCH)
+    known = torch.cat((there, _swap(patch), _swap(offered)), 1)
+    warped, error, returned = backward_warp(known, offered).split((2, 1, 2), 1)
+    new = _difference(here, warped, offered)
     # The new motion is judged by the best patch that holds the pixel, so that it reaches up to the thing's edge; which
     # side of the edge a pixel is on, its closest neighbourhood tells.
-    best = -F.max_pool2d(-_mean(new, PATCH), PATCH, stride=1, padding=PATCH // 2)
+    best = _over_square(torch.minimum, _mean(new, PATCH), PATCH)
     moved = (best < BETTER * patch - MARGIN) & (_mean(new, CLOSEST) < CLOSELY_BETTER * _mean(own, CLOSEST))
-    error, returned = backward_warp(torch.cat((_swap(patch), _swap(offered)), 1), offered).split((1, 2), 1)
     moved &= (error > UNEXPLAINED) & ((offered + returned).square().sum(1, keepdim=True) < ROUND_TRIP**2)
     moved &= _mean(moved.float(), PATCH) > COMPANY
     return torch.where(moved, offered, flow), moved
@@ -85,35 +89,36 @@ def align(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
 
 
 def _descend(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:  # what to add to the flow
-    slopes = _slopes(here)
     total = torch.zeros_like(flow)
     warped, error = _match(here, there, flow)
     for _ in range(ALIGNMENTS):
-        x, y = ((a + b) / 2 for a, b in zip(slopes, _slopes(warped), strict=True))
+        x, y = _slopes((here + warped) / 2)
         rest = here - warped
         weight = 1 / (rest.abs() + NOISE)
-        products = (x * x, y * y, x * y, x * rest, y * rest)
-        sums = _mean(torch.cat([(weight * p).mean(1, keepdim=True) for p in products], 1), WINDOW)
+        weighted_x, weighted_y = weight * x, weight * y
+        products = (weighted_x * x, weighted_y * y, weighted_x * y, weighted_x * rest, weighted_y * rest)
+        sums = _mean(torch.stack([product.mean(1) for product in products], 1), WINDOW)
         xx, yy, xy, xr, yr = sums.split(1, 1)
         xx, yy = xx + STABILISER, yy + STABILISER
         step = torch.cat((yy * xr - xy * yr, xx * yr - xy * xr), 1) / (xx * yy - xy * xy)
         length = step.square().sum(1, keepdim=True).sqrt()
         step = step * (LONGEST_STEP / length.clamp_min(LONGEST_STEP))
         tried, new_error = _match(here, there, flow + total + step)
-        better = new_error < error
-        total, error = torch.where(better, total + step, total), torch.where(better, new_error, error)
-        warped = torch.where(better, tried, warped)
+        better = (new_error < error).float()
+        total = total + better * step
+        warped = torch.lerp(warped, tried, better)
+        error = torch.minimum(error, new_error)
     return (TRUSTED / (error + 1e-4)).clamp(max=1).square() * total
 
 
 def _search(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
     """For every pixel the motion, of itself and of the pixels around it, that matches best; see `rematch`."""
     least = _match(here, there, flow)[1]
-    claims = _swap(least)
+    known = torch.cat((there, _swap(least)), 1)
     for reach in (0, *REACHES):
         for offered in _around(flow, reach) if reach else [torch.zeros_like(flow)]:
-            error = _match(here, there, offered)[1]
-            unclaimed = backward_warp(claims, offered)
+            warped, unclaimed = backward_warp(known, offered).split((2, 1), 1)
+            error = _mean(_difference(here, warped, offered), PATCH)
             better = (error < least) & (unclaimed > UNEXPLAINED) & (unclaimed > 2 * error)
             flow, least = torch.where(better, offered, flow), torch.where(better, error, least)
     return flow
@@ -147,13 +152,24 @@ def _slopes(planes: Tensor) -> tuple[Tensor, Tensor]:  # along x and y, per px
     return (x[..., 2:] - x[..., :-2]) / 2, (y[..., 2:, :] - y[..., :-2, :]) / 2
 
 
-def _mean(values: Tensor, side: int) -> Tensor:
-    """Over a square around each pixel. Sums of shifted copies: average pooling takes six times as long on a CPU."""
-    half = side // 2
-    padded = F.pad(values, (half, half, half, half), mode="replicate")
-    height, width = values.shape[-2:]
-    rows = sum(padded[..., :, i : i + width] for i in range(side))
-    return sum(rows[..., i : i + height, :] for i in range(side)) / side**2
+def _mean(values: Tensor, side: int) -> Tensor:  # over a square around each pixel
+    return _over_square(torch.add, values, side) / side**2
+
+
+def _over_square(combine: Callable[[Tensor, Tensor], Tensor], values: Tensor, side: int) -> Tensor:
+    """All values of the square around each pixel, combined: shifted copies take a tenth of pooling's time on a CPU."""
+    values = F.pad(values, (side // 2,) * 4, mode="replicate")
+    return _runs(combine, _runs(combine, values, side, -1), side, -2)
+
+
+def _runs(combine: Callable[[Tensor, Tensor], Tensor], values: Tensor, length: int, axis: int) -> Tensor:
+    """Each `length` neighbours along an axis combined, from runs that are half as long."""
+    if length == 1:
+        return values
+    half = _runs(combine, values, length // 2, axis)
+    left = values.shape[axis] - length + 1
+    found = combine(half.narrow(axis, 0, left), half.narrow(axis, length // 2, left))
+    return combine(found, values.narrow(axis, length - 1, left)) if length % 2 else found
 
 
 def _swap(values: Tensor) -> Tensor:
