@@ -161,9 +161,7 @@ class RDVFIInterpolateVideo(io.ComfyNode):
         return io.NodeOutput(target.video(), float(job.plan.fps), len(job.plan), text, job.plan.to_json())
 
 
-def clip_of(
-    video: Input.Video, cut_threshold: float | None, duplicates: str, deinterlace: bool
-) -> tuple[Clip, Source]:
+def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str, deinterlace: bool) -> tuple[Clip, Source]:
     """A video file is read frame by frame; what another node holds in memory already is used as it is."""
     if isinstance(video, InputImpl.VideoFromFile):
         start, duration = (Fraction(str(seconds)) for seconds in video.get_active_trim_window())

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from .autoencoder import Autoencoder
+from .callbacks import Progress, ShouldStop, check_stop
 from .conventions import LATENT_STRIDE
-from .errors import Interrupted
 from .fusion import IterativeFusion
 from .keyframes import Keyframes
 from .motion import AdjacentMotion, Features, Motion
@@ -72,8 +71,8 @@ def fit_keyframes(
     small0: Tensor,  # (B, 3, h, w) on the motion grid
     small1: Tensor,
     keyframes: Keyframes,  # in the autoencoder's space
-    progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
     direct: bool = False,  # one long-range estimate per knot instead of the chain, for the ablation
 ) -> Trajectory:
     """Motion along the keyframes: phi1 from knot to knot, phi2 from every knot to both ends, each aligned with the
@@ -130,13 +129,12 @@ def fit_keyframes(
 class _Advance:
     """Counts steps, reports them, and gives up when asked to."""
 
-    def __init__(self, progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None, total: int):
+    def __init__(self, progress: Progress | None, should_stop: ShouldStop | None, total: int):
         self.progress, self.should_stop, self.total, self.done = progress, should_stop, total, 0
 
     def __call__(self) -> None:
         self.done += 1
-        if self.should_stop is not None and self.should_stop():
-            raise Interrupted("The fitting of the trajectory was stopped.")
+        check_stop(self.should_stop, "The fitting of the trajectory")
         if self.progress is not None:
             self.progress(self.done, self.total)
 

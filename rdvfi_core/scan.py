@@ -13,7 +13,7 @@ is a standstill, and no animation."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import median
@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .callbacks import check_stop
+from .callbacks import ShouldStop, check_stop
 from .timeline.source import LONGEST_RUN
 
 HEIGHT, WIDTH = 80, 128  # that frames are compared at, whatever their shape
@@ -56,7 +56,7 @@ def scan(
     frames: Iterable[Tensor],  # (C, H, W) each, float in [0, 1], grey, RGB or RGBA
     cut_threshold: float | None = CUT_THRESHOLD,
     duplicates: str = "auto",
-    should_stop: Callable[[], bool] | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Scan:
     """cut_threshold: None for no cuts. duplicates: "keep" for none, "pass over" for all that are found, "auto" for
     them only where they are a habit of the clip, one frame in MANY_DUPLICATES or more: a single one may be an accident.

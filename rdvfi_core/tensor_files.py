@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from .callbacks import check_stop
+from .callbacks import Progress, ShouldStop, check_stop
 
 METADATA = "__metadata__"
 CHUNK = 16 * 2**20  # bytes that are copied at once
@@ -61,8 +61,8 @@ def write(
     path: str | Path,
     tensors: Mapping[str, Stored],
     metadata: Mapping[str, str],
-    progress: Callable[[int, int], None] | None = None,  # (MiB done, MiB in all)
-    should_stop: Callable[[], bool] | None = None,
+    progress: Progress | None = None,  # (MiB done, MiB in all)
+    should_stop: ShouldStop | None = None,
 ) -> None:
     """Copies the tensors' bytes in pieces. The file gets its name when it is complete."""
     path = Path(path)

@@ -8,11 +8,12 @@ file. Metadata besides: "backbone" (JSON: "family", "kind", "times" of the keyfr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import key_names, weights
+from .callbacks import Progress, ShouldStop
 from .keyframes import check_times
 from .tensor_files import Stored, TensorFile, read_header, write
 
@@ -64,8 +65,8 @@ def join(
     times: Sequence[float] = (),  # of the keyframes, where both are given
     null_text: str | Path | None = None,  # a file with one tensor (1, L, D)
     licence: str | None = None,  # None for the networks' own
-    progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Contents:
     """Writes one file under the names by which ComfyUI and this package load it, and says what is in it."""
     files = [read_header(path) for path in paths]

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
 from tqdm import tqdm
 
+from ..callbacks import Progress
 from ..inputs import check_fps
 
 
@@ -49,7 +50,7 @@ def fps_argument(text: str) -> Fraction:
 
 
 @contextmanager
-def progress_bar(what: str, unit: str = "step") -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str, unit: str = "step") -> Iterator[Progress]:
     """A bar on stderr, drawn only in a terminal, as the callback progress(done, total) that the core calls."""
     with tqdm(desc=what, unit=unit, file=sys.stderr, disable=None) as bar:
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..callbacks import Progress
 from ..clips import Clip, ClipError, list_clips
 from ..scan import scan
 
@@ -65,9 +66,7 @@ class Shot:
     frames: list[Tensor]  # (3, h, w)
 
 
-def cut_scores(
-    folder: Path, seed: int = 0, joins: int | None = None, progress: Callable[[int, int], None] | None = None
-) -> CutScores:
+def cut_scores(folder: Path, seed: int = 0, joins: int | None = None, progress: Progress | None = None) -> CutScores:
     """Sequences of SHOTS shots from different clips, until there were so many joins (None: JOINS)."""
     joins = JOINS if joins is None else joins
     drawn, clips, scores = random.Random(seed), list_clips(folder), CutScores()

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..callbacks import check_stop
+from ..callbacks import Progress, ShouldStop, check_stop
 from ..clips import Clip, ClipError, list_clips
 from ..conventions import SMALLEST_SIDE
 from ..errors import Interrupted
@@ -35,8 +35,8 @@ def evaluate(
     metrics: Metrics | None = None,
     sheets: ClipSheets | None = None,
     limit: int | None = None,  # clips, the first by name
-    progress: Callable[[int, int], None] | None = None,  # clips done, clips in all
-    should_stop: Callable[[], bool] | None = None,  # asked before every window and method
+    progress: Progress | None = None,  # clips done, clips in all
+    should_stop: ShouldStop | None = None,  # asked before every window and method
 ) -> Report:
     """Scores every method on every window of every clip below `folder`. A clip that is too short, too small or
     unreadable, or that a method fails on, is left out for all methods with its reason in the report. Stopped by
@@ -71,7 +71,7 @@ def _evaluate_clip(
     report: Report,
     methods: dict[str, Method],
     sheets: ClipSheets | None,
-    should_stop: Callable[[], bool] | None,
+    should_stop: ShouldStop | None,
 ) -> tuple[ClipResult, list[Cell], Features]:
     protocol = report.protocol
     count = clip.count()
@@ -117,7 +117,7 @@ def _evaluate_window(
     report: Report,
     methods: dict[str, Method],
     features: Features,  # taken in, metric by metric
-    should_stop: Callable[[], bool] | None,
+    should_stop: ShouldStop | None,
 ) -> tuple[WindowResult, dict[str, np.ndarray]]:
     """The scores and every method's middle frame (H, W, 3) uint8."""
     protocol, metrics = report.protocol, report.metrics

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import Interrupted
+from ..callbacks import ShouldStop, check_stop
 from .convert import Job, finish, missing_parts
 from .pools import Pool
 
@@ -38,7 +38,7 @@ def run_batch(
     videos: Iterable[tuple[str, MakeJob]],  # (name, what makes its job), asked for only when workers run dry
     pool: Pool,
     progress: Callable[[str, int, int], None] | None = None,  # (name of a video, its frames done, and in all)
-    should_stop: Callable[[], bool] | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> list[Outcome]:
     """One outcome for each video, in their order: a video that fails does not hold up the others. Finished parts of one
     that failed, or of a batch that was stopped, are found again by the next run."""
@@ -81,8 +81,7 @@ def run_batch(
     try:
         more = True
         while more or waiting or given:
-            if should_stop is not None and should_stop():
-                raise Interrupted("The batch was stopped.")
+            check_stop(should_stop, "The batch")
             while more and len(waiting) < pool.slots:
                 more = take_next()
             while waiting and len(given) < 2 * pool.slots:  # one waits behind each that is rendered

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
 from ..scan import CUT_THRESHOLD, scan
 from ..timeline import Plan, Source, Timeline
@@ -26,9 +27,7 @@ from .reader import VideoFile
 from .timemap import TimeMap
 from .writer import complete_or_nothing, one_sentence, remove
 
-Progress = Callable[[int, int], None]
 Watch = Callable[[int, int, Tensor | None], None]  # (done, total) output frames, and the one at hand
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ metadata of the source. Frames get their exact times here: parts only know their
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import merge
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 
-from ..errors import Interrupted
+from ..callbacks import ShouldStop, check_stop
 from ..timeline import Plan
 from . import audio
 from .reader import Survey, VideoFile
@@ -45,7 +45,7 @@ def join(
     suffix: str,
     plan: Plan,
     extras: Extras | None,  # none for pictures alone
-    should_stop: Callable[[], bool] | None = None,
+    should_stop: ShouldStop | None = None,
     tags: dict[str, str] | None = None,  # of the file, beside those of the source
 ) -> list[str]:
     """Returns what did not go along, in sentences."""
@@ -62,7 +62,7 @@ class _Joining:
         self.container, self.parts, self.suffix, self.plan, self.extras = container, parts, suffix, plan, extras
         self.notes: list[str] = []
 
-    def run(self, should_stop: Callable[[], bool] | None) -> list[str]:
+    def run(self, should_stop: ShouldStop | None) -> list[str]:
         if self.extras is not None:
             _copy_metadata(self.container, self.extras.video)
         with av.open(str(self.parts[0])) as first:
@@ -82,8 +82,8 @@ class _Joining:
             tracks += [_ordered(track, i) for i, track in enumerate(self._subtitles(), 100)]
             self._chapters()
         for number, (_, _, packet) in enumerate(merge(*tracks, key=lambda timed: timed[:2])):
-            if should_stop is not None and number % 64 == 0 and should_stop():
-                raise Interrupted("The video was stopped.")
+            if number % 64 == 0:
+                check_stop(should_stop, "The video")
             self.container.mux(packet)
         return self.notes
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from ..callbacks import ShouldStop
 from ..memory import collect, give_back
 from ..retime import render
 from ..timeline import Plan, PlanFrame
@@ -65,7 +66,7 @@ def render_part(
     path: Path,
     frames=None,  # Sequence of the clip's frames that is open already
     progress: Callable[[object], None] | None = None,  # called with each frame
-    should_stop: Callable[[], bool] | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> None:
     """Writes one part to `path`, complete or not at all."""
     if frames is None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 from torch import Tensor
 
+from ..callbacks import Progress
 from ..memory import pairs_ahead
 from ..timeline import Source, exact_fps
 from .colour import Colour, small_tensor, to_tensor
@@ -98,7 +99,7 @@ class VideoFile:
     def survey(
         self,
         look: Callable[[Iterator[Tensor]], object] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Survey, object]:
         """Decodes everything once. look: takes (3, h, w) small frames, not turned upright, and may return what it
         found."""
