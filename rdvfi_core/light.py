@@ -38,7 +38,7 @@ def follow_time(warp0: Tensor, warp1: Tensor, change: Tensor, time: Tensor) -> N
     whichever of them is shown, light changes evenly from I0 to I1."""
     change = resize(change, *warp0.shape[-2:])
     for warp, share in ((warp0, time), (warp1, time - 1)):
-        warp[:, :3] += share * change
+        warp[:, :3].addcmul_(share, change)
 
 
 def _windows(values: Tensor) -> Tensor:
