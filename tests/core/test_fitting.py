@@ -16,6 +16,7 @@ from rdvfi_core.fitting import (
 from rdvfi_core.fusion import IterativeFusion
 from rdvfi_core.keyframes import Keyframes
 from rdvfi_core.motion import AdjacentMotion, Motion
+from rdvfi_core.warp import pixel_grid
 
 SPEED = torch.tensor((20.0, -8.0)).view(1, 2, 1, 1)  # px of the motion grid over the whole interval
 
@@ -134,6 +135,53 @@ def test_keyframes_at_the_ends_give_way_to_the_inputs():
     torch.testing.assert_close(found.to1[:, 0], everywhere(SPEED))
     none_between = fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.0, 1.0))
     assert none_between.times == (0.0, 1.0)
+
+
+class Slow(Steady):
+    """phi1 that finds no motion at all."""
+
+    def __call__(self, a, b, iterations, start=None):
+        return Motion(torch.zeros(len(a), 2, 64, 96), self.logit.expand(len(a), 1, 64, 96))
+
+
+class Patches:
+    """A latent is its patch of 8x8 pixels: nothing is lost."""
+
+    def encode(self, image):
+        return F.pixel_unshuffle(image, 8)
+
+    def decode(self, latents):
+        return F.pixel_shuffle(latents, 8)
+
+
+def drifted(tau: float) -> torch.Tensor:  # a smooth picture that moves by (0.6, 0) px in all
+    x, y = (pixel_grid(64, 96) - tau * torch.tensor((0.6, 0.0)).view(1, 2, 1, 1)).split(1, 1)
+    return (0.5 + 0.2 * torch.sin(0.7 * x + 0.2 * y) + 0.2 * torch.sin(0.5 * y - 0.3 * x)).expand(-1, 3, -1, -1)
+
+
+def along(flow: torch.Tensor) -> float:  # mean of x away from the edges
+    assert flow[:, 1, 12:-12, 12:-12].abs().mean() < 0.05
+    return flow[:, 0, 12:-12, 12:-12].mean().item()
+
+
+def test_the_images_correct_what_phi1_finds_between_the_ends():
+    found = fit_straight(Slow(), Patches(), drifted(0), drifted(1))
+    assert along(found.to1[:, 0]) == pytest.approx(0.6, abs=0.05)
+    assert along(found.to0[:, 1]) == pytest.approx(-0.6, abs=0.05)
+
+
+def test_the_pictures_correct_every_link_and_every_way_to_an_end():
+    half = Keyframes(Patches().encode(drifted(0.5))[:, None], (0.5,), "rdvfi")
+
+    def nothing(knot, end, base):
+        return Motion(torch.zeros_like(base), torch.full_like(base[:, :1], 9.0))
+
+    found = fit_keyframes(Slow(), nothing, Patches(), drifted(0), drifted(1), half)
+    for k, time in enumerate(found.times):
+        ways = [(found.to0, 0, -time), (found.to1, 2, 1 - time), (found.previous, 0, -0.5), (found.next, 2, 0.5)]
+        for flow, end, part in ways:
+            if k != end:
+                assert along(flow[:, k]) == pytest.approx(0.6 * part, abs=0.05)
 
 
 def test_importance_falls_where_a_neighbour_does_not_show_the_knot():

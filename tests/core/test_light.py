@@ -53,6 +53,22 @@ def test_a_frame_is_as_light_as_its_time_whichever_image_it_shows(picture, tau):
     assert (picture - expected).mean() > 0.02  # what it would be by I0 alone
 
 
+def test_differences_that_disagree_count_for_little(picture):
+    """Half of the pixels are darker by 0.2 and half are not: a mean of -0.1, of which a fifth is believed."""
+    some = torch.rand(1, 1, 96, 128, generator=torch.Generator().manual_seed(2)) < 0.5
+    found = change(picture, picture - 0.2 * some)
+    assert (found.mean() + 0.02).abs() < 0.01
+
+
+def test_faint_differences_are_no_light(picture):
+    assert change(picture, picture + 0.005).abs().max() < 0.001
+
+
+def test_another_thing_is_taken_for_a_moderate_change_at_most():
+    dark = torch.full((1, 3, 96, 128), 0.05)
+    assert change(dark, dark + 0.9).max() <= 0.3
+
+
 def test_an_image_is_brought_into_its_partners_light(picture):
     torch.testing.assert_close(in_its_light(picture, picture - 0.12), picture - 0.12, atol=0.003, rtol=0)
     assert torch.equal(in_its_light(picture, picture), picture)

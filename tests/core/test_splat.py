@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from rdvfi_core import splat as module
 from rdvfi_core.splat import _add_planes, _add_rows, _corners, fill_holes, remove_strays, splat
 
 
@@ -121,7 +122,9 @@ def test_fill_of_an_empty_frame_is_zero():
 # Strays
 
 
-def test_single_strays_on_sparse_ground_give_way_to_the_ground():
+@pytest.mark.parametrize("at_once", [2**14, 7])
+def test_single_strays_on_sparse_ground_give_way_to_the_ground(monkeypatch, at_once):
+    monkeypatch.setattr(module, "MEDIANS_AT_ONCE", at_once)
     values, weight = torch.zeros(1, 2, 24, 24), torch.full((1, 1, 24, 24), 0.01)
     values[:, 0] = 3.0
     for y, x in ((5, 5), (9, 14), (18, 7)):
@@ -136,3 +139,4 @@ def test_where_enough_arrived_nothing_changes():
     half = torch.ones(2, 1, 20, 28)
     half[..., 14:] = 0.01
     assert torch.equal(remove_strays(values, half)[..., :13], values[..., :13])
+    assert torch.equal(remove_strays(values, torch.full((2, 1, 20, 28), 0.3)), values)  # also at the frame's edge

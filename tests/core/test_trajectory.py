@@ -183,6 +183,16 @@ def test_coverage_marks_a_hole_and_the_hole_is_filled():
     torch.testing.assert_close(pair.colour, grey)
 
 
+def test_a_stray_pixel_does_not_show_on_ground_that_is_being_uncovered():
+    """Grey ground spreads out; a single white pixel lands in its middle."""
+    trajectory = Motion(zoom=1.2).trajectory((0.0, 1.0))
+    y, x = HEIGHT // 2 + 3, WIDTH // 2 + 5
+    trajectory.colour[:, 0, :, 2, 2] = 1
+    trajectory.next[:, 0, :, 2, 2] = 2 * torch.tensor((x - 2.0, y - 2.0))
+    trajectory.importance[:, 1] = -20
+    assert (trajectory.sample(0.5).colour[..., 8:-8, 8:-8] - 0.25).abs().max() < 1e-4
+
+
 def test_coverage_is_one_where_motion_is_even():
     pair = Motion((0.5, -0.25)).trajectory((0.0, 1.0)).sample(0.5)
     torch.testing.assert_close(away_from_borders(pair.coverage, 1), torch.ones(1, 1, HEIGHT - 2, WIDTH - 2))
