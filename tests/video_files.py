@@ -82,7 +82,8 @@ def write(
             context.color_primaries, context.color_trc = primaries, transfer
         if rotation:
             stream.set_display_rotation(rotation)
-        mark = setfield(stream, fields) if fields else None
+        size = stream.height, stream.width
+        mark = setfield(*size, pixel_format, context.time_base, fields) if fields else None
         audio = container.add_stream(sound_codec, rate=RATE, layout="mono") if sound is not None else None
         for i, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(integers(pixels, bits), format=kind)
@@ -102,11 +103,10 @@ def write(
     return path
 
 
-def setfield(stream, fields: str):
+def setfield(height: int, width: int, pixel_format: str, time_base: Fraction, fields: str):
     """PyAV shows these flags of a frame, but has FFmpeg's filter write them."""
     graph = av.filter.Graph()
-    size = {"width": stream.width, "height": stream.height, "format": stream.pix_fmt}
-    source = graph.add_buffer(**size, time_base=stream.codec_context.time_base)
+    source = graph.add_buffer(width=width, height=height, format=pixel_format, time_base=time_base)
     graph.link_nodes(source, graph.add("setfield", fields), graph.add("buffersink")).configure()
 
     def mark(frame: av.VideoFrame) -> av.VideoFrame:

@@ -126,6 +126,12 @@ def test_cuts_are_held_or_blended():
     assert fade.fitted == [(1, 2)] * 2
 
 
+def test_frames_that_cannot_be_blended_are_refused_by_number():
+    plan = Timeline.multiplied(2, at_cuts="blend").plan(clip(3, cuts=[0]))
+    with pytest.raises(ValueError, match="Frame 0 is 64x64 and frame 1 is 70x64"):
+        list(render(CrossFade(), plan, [torch.zeros(3, 64, 64), torch.zeros(3, 64, 70), torch.zeros(3, 64, 70)]))
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_loop_closes_with_the_first_frame(streamed):
     frames = numbered(3)
@@ -160,6 +166,8 @@ def test_blur_is_the_mean_in_linear_light():
     black, white = torch.zeros(3, 64, 64), torch.ones(3, 64, 64)
     (grey,) = render(CrossFade(), plan, [black, white])
     assert grey.unique().tolist() == pytest.approx([0.7354], abs=1e-4)
+    (one_channel,) = render(CrossFade(), plan, [black[:1], white[:1]])
+    assert torch.equal(one_channel, grey[:1])
     red, clear = torch.ones(4, 64, 64), torch.zeros(4, 64, 64)
     red[1:3] = 0
     (half,) = render(CrossFade(), plan, [clear, red])

@@ -26,6 +26,13 @@ def test_a_plan_in_words():
     assert "; 0 of them" in blurred and "1: frame 1, blurred over 3 moments" in blurred
 
 
+def test_a_plan_belongs_to_clips_of_its_length():
+    plan = Timeline.multiplied(2).plan(CLIP)
+    plan.check_source(8)
+    with pytest.raises(ValueError, match="for 8 source frames, the clip has 9; make it anew"):
+        plan.check_source(9)
+
+
 def test_a_long_plan_is_worked_out_as_it_is_asked_for():
     source = Source.constant(6_000_000, FILM)
     tracemalloc.start()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from video_files import (
@@ -93,6 +95,24 @@ def test_a_run_that_is_not_resumable_leaves_nothing(tmp_path, short_parts):
     with pytest.raises(Interrupted):
         convert(CrossFade(), job, should_stop=lambda: True)
     assert [file.name for file in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_no_encoder_of_a_finished_part_is_left(tmp_path, short_parts):
+    """They are parts of reference cycles, so the collector that waits is turned off here."""
+    source, output = long_clip(tmp_path)
+    job = make_job(*clip_of(source), Timeline.multiplied(2), output)
+    gc.collect()
+    counts = []
+    gc.disable()
+    try:
+        convert(CrossFade(), job, lambda *_: counts.append(_encoders()))
+    finally:
+        gc.enable()
+    assert len(job.spans) > 3 and max(counts) == min(counts)
+
+
+def _encoders() -> int:
+    return sum(type(thing) is av.VideoCodecContext and thing.is_encoder for thing in gc.get_objects())
 
 
 def test_an_edited_plan_is_followed(tmp_path):

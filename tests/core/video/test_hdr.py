@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from struct import pack
 
 import av
 import pytest
@@ -11,7 +12,7 @@ from video_files import pattern, run, write
 from rdvfi_core.timeline import Timeline
 from rdvfi_core.video import formats
 from rdvfi_core.video.colour import HLG, PQ
-from rdvfi_core.video.hdr import Hdr
+from rdvfi_core.video.hdr import Hdr, _mastering
 
 BT2020 = 9
 GRADED = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
@@ -70,6 +71,15 @@ def test_a_light_level_alone_is_carried_alone(tmp_path):
     source = hdr_file(tmp_path / "in.mp4", PQ, ":max-cll=500,200")
     assert not run(source, tmp_path / "a.mp4", Timeline.multiplied(2))
     assert Hdr.of(first_and_last(tmp_path / "a.mp4")[0]) == Hdr(light=(500, 200))
+
+
+def test_half_of_a_mastering_display_is_worth_nothing():
+    numbers = [34000, 50000] * 8 + [50, 10000, 1000, 1]
+    assert len(_mastering(pack("=22i", *numbers, 1, 1))) == 10
+    for flags in ((0, 1), (1, 0)):
+        assert _mastering(pack("=22i", *numbers, *flags)) == ()
+    assert _mastering(pack("=22i", 0, 0, *numbers[2:], 1, 1)) == ()
+    assert _mastering(b"") == ()
 
 
 def test_hardware_that_would_lose_it_is_not_used(monkeypatch):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
-from video_files import CrossFade, decoded, integers, pattern, write
+from video_files import CrossFade, decoded, integers, pattern, setfield, write
 
 from rdvfi_core.timeline import Timeline
 from rdvfi_core.video import parts
 from rdvfi_core.video.colour import to_integers
 from rdvfi_core.video.convert import Choices, convert, make_job, open_clip
+from rdvfi_core.video.decoding import deinterlaced
 from rdvfi_core.video.reader import VideoFile
 
 COUNT, SHIFT = 60, 6.0  # frames, and pixels that the pattern moves from one to the next
@@ -61,6 +65,29 @@ def test_progressive_frames_are_left_alone(tmp_path):
     path = write(tmp_path / "in.mp4", [pattern(i) for i in range(4)])
     survey, _ = VideoFile(path).survey()
     assert not survey.interlaced and not survey.notes
+
+
+def test_whole_frames_among_them_are_left_alone_and_the_size_may_change():
+    rate = Fraction(1, 24)
+
+    def frame(number: int, height: int, fields: bool) -> av.VideoFrame:
+        made = av.VideoFrame.from_ndarray(integers(woven(number, True))[:height], "rgb24").reformat(format="yuv444p")
+        made.pts, made.time_base = number, rate
+        return setfield(height, made.width, "yuv444p", rate, "tff")(made) if fields else made
+
+    given = [(10 * i, frame(i, 64 if i < 6 else 48, i % 3 == 0)) for i in range(10)]
+    before = [frame.to_ndarray() for _, frame in given]
+    found = list(deinterlaced(iter(given)))
+    assert [tick for tick, _ in found] == [tick for tick, _ in given]
+    assert [frame.height for _, frame in found] == [64] * 6 + [48] * 4
+    for number, (_, whole) in enumerate(found):
+        assert np.array_equal(whole.to_ndarray(), before[number]) == (number % 3 != 0)
+
+
+def test_parts_of_a_run_with_other_fields_are_not_mixed_in(tmp_path):
+    path = interlaced(tmp_path / "in.mp4", count=4)
+    whole, left = (open_clip(VideoFile(path, deinterlace=way))[0].identity() for way in (True, False))
+    assert whole != left
 
 
 def test_a_frame_is_the_same_wherever_decoding_began(tmp_path):
