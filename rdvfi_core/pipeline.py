@@ -22,13 +22,11 @@ from .inputs import check_frames, check_times
 from .keyframes import Keyframes, fitting_latents, from_frames, generate, straight_keyframes
 from .keyframes import check_times as check_keyframe_times
 from .memory import TORCH, Memory, in_batches, pairs_at_once
-from .networks import NETWORKS, check_complete, default_device, load_networks
+from .networks import check_complete, default_device, load_networks
 from .precision import mixed
 from .rendering import check_grid, render_frames
 from .trajectory import FlowPair, Trajectory
 from .warp import resize
-
-__all__ = ["NETWORKS", "Interpolator", "default_device", "load_networks"]
 
 
 class Interpolator:
