@@ -198,7 +198,8 @@ class RDVFITimeline(io.ComfyNode):
         }
         if mode["mode"] == "plan":
             plan = Plan.from_json(mode["plan"])
-            plan.check_source(frames or plan.source_frames)
+            if frames:
+                plan.check_source(frames)
             value = TimelineValue(plan, exact_fps(source_fps))
             return io.NodeOutput(value, float(plan.fps), plan.describe(), plan.to_json())
         value = TimelineValue(make_timeline(mode, options), exact_fps(source_fps))
