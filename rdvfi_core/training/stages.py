@@ -107,7 +107,7 @@ STAGES = {
         (160, 224),
         4e-4,
         asks=("clips",),
-    ),  # fmt: skip
+    ),
     "joint": Stage(
         "phi1 and phi_s, without keyframes",
         _rendering(True),
@@ -118,7 +118,7 @@ STAGES = {
         (160, 224),
         4e-4,
         asks=("clips",),
-    ),  # fmt: skip
+    ),
     "decoding": Stage(
         "stage 1 of the paper: phi1, phi2 and phi_s through keyframes",
         _decoding,
@@ -128,7 +128,7 @@ STAGES = {
         4,
         (160, 224),
         2e-4,
-    ),  # fmt: skip
+    ),
     "generator": Stage(
         "stage 2 of the paper: the one-step generator", _generator, ("generator",), DECODERS, 40000, 8, (128, 192), 3e-4
     ),
@@ -142,5 +142,5 @@ STAGES = {
         (256, 448),
         1e-4,
         asks=("comfyui", "backbone", "vae"),
-    ),  # fmt: skip
+    ),
 }
