@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..callbacks import ShouldStop
-from ..memory import MIB, collect, give_back
+from ..memory import collect
 from ..retime import render
 from ..timeline import Plan, PlanFrame
 from .clip import Clip
@@ -18,7 +18,6 @@ from .writer import FrameWriter, complete_or_nothing
 PART_FRAMES = 240  # about as many as an encoder puts between two key frames anyway
 IMAGES = ".mov"  # holds a part of PNGs, packet by packet
 LEAST_FRAMES = 60  # of a part that ends early, at a cut
-TIDY_AFTER = 20 * MIB  # of float32 frames; giving memory back costs 16 ms of CPU for each frame of 1080p
 
 
 @dataclass(frozen=True)
@@ -85,13 +84,7 @@ def _write_part(interpolator, part: Part, path: Path, frames, progress, should_s
         complete_or_nothing(path, name) as partial,
         FrameWriter(partial, stored, size, rate, name, survey.colour, survey.sample_aspect) as writer,
     ):
-        rendered = render(interpolator, part.plan, frames, part.seed, part.keyframes, should_stop=should_stop)
-        written = 0
-        for frame in rendered:
+        for frame in render(interpolator, part.plan, frames, part.seed, part.keyframes, should_stop=should_stop):
             writer.write(frame)
             if progress is not None:
                 progress(frame)
-            written += frame.nbytes
-            if written >= TIDY_AFTER:
-                give_back()
-                written = 0

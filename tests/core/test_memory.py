@@ -8,11 +8,12 @@ import pytest
 import torch
 from live_bytes import peak
 
-from rdvfi_core import Interpolator, fitting, fusion, weights
+from rdvfi_core import Interpolator, fitting, fusion, memory, weights
 from rdvfi_core.conventions import KEYFRAMES, uniform_times
 from rdvfi_core.keyframes import MOST_KEYFRAMES
 from rdvfi_core.memory import (
     AT_ONCE,
+    MIB,
     PAIRS_AT_ONCE,
     SHARE,
     Memory,
@@ -172,6 +173,40 @@ def test_items_are_taken_when_they_are_needed(room):
     for done, _ in enumerate(in_batches(at_most(room, []), items, 3, fake())):
         assert len(taken) <= done + 3
     assert len(taken) == 20
+
+
+# What a long run holds
+
+
+def test_a_long_run_is_kept_to_what_its_first_steps_held(monkeypatch):
+    """Each step leaves 1 MiB behind that can be given back; from step 1000 on the run really needs 40 MiB more."""
+    held, left, most, returned = 500 * MIB, 0, [], []
+
+    def give_back() -> None:
+        nonlocal left
+        left = 0
+        returned.append(step)
+
+    monkeypatch.setattr(memory, "give_back", give_back)
+    monkeypatch.setattr(memory, "resident", lambda: held + left)
+    ceiling = memory.Ceiling()
+    for step in range(3000):
+        held += 40 * MIB * (step == 1000)
+        left += MIB
+        most.append(held + left)
+        ceiling.check()
+    assert max(most[:1000]) <= 1.1 * most[memory.SETTLING - 1]
+    assert max(most) <= 1.2 * most[memory.SETTLING - 1]
+    assert returned[0] == memory.SETTLING and sum(step > 1100 for step in returned) < 100
+
+
+def test_what_the_process_holds_is_known():
+    before = memory.resident()
+    if not before:
+        pytest.skip("this system does not tell")
+    block = torch.ones(16 * MIB // 4)
+    assert memory.resident() - before > 12 * MIB
+    del block
 
 
 # Estimates
