@@ -100,6 +100,20 @@ class FrontEnd:
     def types(self) -> list[str]:
         return self("() => app.graph.nodes.map(node => node.type)")
 
+    def overlapping(self) -> list[list[str]]:
+        """Types of the nodes that lie on each other, title bars included."""
+        return self(
+            """() => {
+              const box = ({pos: [x, y], size: [w, h]}) => [x, y - LiteGraph.NODE_TITLE_HEIGHT, x + w, y + h];
+              const apart = (a, b) => a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
+              const nodes = app.graph.nodes, found = [];
+              nodes.forEach((a, i) => nodes.slice(i + 1).forEach(b => {
+                if (!apart(box(a), box(b))) found.push([a.type, b.type]);
+              }));
+              return found;
+            }"""
+        )
+
     def unknown(self) -> list[str]:
         """Types of nodes that the page could not make."""
         return self("() => app.graph.nodes.filter(node => node.has_errors).map(node => node.type)")

@@ -38,6 +38,7 @@ def test_templates_open_in_both_renderers(tab, renderer, artefacts):
         tab.open(PACK, template)
         tab.picture(artefacts / f"{template}-{renderer}.png")
         assert not tab.unknown() and not tab.complaints(), template
+        assert not tab.overlapping(), template
         graph = tab.prompt()
         assert sorted(node["class_type"] for node in graph.values()) == sorted(set_aside_notes(tab.types()))
         linked = [value for node in graph.values() for value in node["inputs"].values() if isinstance(value, list)]
