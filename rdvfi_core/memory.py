@@ -26,7 +26,7 @@ AT_ONCE = 8  # frames; more hardly fill a GPU better
 SHARE = 0.6  # of the free memory that a batch may take
 PAIRS_AT_ONCE = 4  # of phase 1, whose frames have to wait in memory meanwhile
 FRAMES_WAITING = 128 * MIB
-SETTLING, LOOSER = 24, 1.002  # steps of a `Ceiling`, and what it grows by
+SETTLING, LOOSER = 24, 1.0005  # steps of a `Ceiling`, and what it grows by
 
 T, R = TypeVar("T"), TypeVar("R")
 

@@ -197,7 +197,7 @@ def test_a_long_run_is_kept_to_what_its_first_steps_held(monkeypatch):
         ceiling.check()
     assert max(most[:1000]) <= 1.1 * most[memory.SETTLING - 1]
     assert max(most) <= 1.2 * most[memory.SETTLING - 1]
-    assert returned[0] == memory.SETTLING and sum(step > 1100 for step in returned) < 100
+    assert returned[0] == memory.SETTLING and sum(step > 1100 for step in returned) < 150
 
 
 def test_what_the_process_holds_is_known():
