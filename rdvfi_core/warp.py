@@ -28,7 +28,7 @@ def sample_at(
         x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
     grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), 1)
     # Half-precision coordinates lose pixels beyond 2048, so the samples are taken in float32.
-    # x and y stay planes of their own in memory: weaving them would take longer than a third of the sampling.
+    # x and y stay planes of their own in memory: weaving them would cost another pass.
     return F.grid_sample(values.float(), grid.movedim(1, -1), align_corners=True).to(values.dtype)
 
 
