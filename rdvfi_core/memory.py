@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -26,7 +24,6 @@ AT_ONCE = 8  # frames; more hardly fill a GPU better
 SHARE = 0.6  # of the free memory that a batch may take
 PAIRS_AT_ONCE = 4  # of phase 1, whose frames have to wait in memory meanwhile
 FRAMES_WAITING = 128 * MIB
-SETTLING, LOOSER = 24, 1.0005  # steps of a `Ceiling`, and what it grows by
 
 T, R = TypeVar("T"), TypeVar("R")
 
@@ -50,43 +47,11 @@ def _release() -> None:
 
 
 def collect() -> None:
-    """Frees what waits for the garbage collector, as closed encoders do, and gives it back."""
+    """Frees what waits for the garbage collector, as closed encoders do, and gives it back to the system: glibc would
+    keep blocks of the size of a frame."""
     gc.collect()
-    give_back()
-
-
-def give_back() -> None:
-    """Gives freed memory of this process back to the system. glibc keeps blocks of the size of a frame, more of them
-    the longer it runs, and what the threads of an encoder had that is gone."""
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def resident() -> int:
-    """Bytes that this process holds; 0 on systems that do not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
-
-
-class Ceiling:
-    """Keeps a long run to the memory that its first steps took. Memory is given back only when more is held, because
-    every page that is needed again afterwards has to be made again; each time a little more is allowed, so that what is
-    really needed is not given back step after step."""
-
-    def __init__(self):
-        self._steps, self._allowed = 0, 0
-
-    def check(self) -> None:
-        """After each step."""
-        self._steps += 1
-        held = resident()
-        if self._steps <= SETTLING:
-            self._allowed = max(self._allowed, held)
-        elif held > self._allowed:
-            give_back()
-            self._allowed *= LOOSER
 
 
 TORCH = Memory(_free, _release, (torch.OutOfMemoryError,))
@@ -136,7 +101,8 @@ def in_batches(
                 memory.release()
                 size = max(1, size // 2)
                 continue
-            yield from results
+            while results:
+                yield results.pop(0)  # held by nobody here while the next ones are made
             batch = batch[size:]
 
 

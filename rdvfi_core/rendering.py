@@ -43,8 +43,9 @@ def render_frames(
         return [next(found) if i in inner else ends[times[i]].to("cpu", copy=True) for i in batch]
 
     size = frames_at_once(device, *pair.size, memory)
-    for done, frame in enumerate(in_batches(frames, range(len(times)), size, memory), 1):
-        yield frame
+    rendered = in_batches(frames, range(len(times)), size, memory)
+    for done in range(1, len(times) + 1):
+        yield next(rendered)  # without a name, under which it would live while the next one is made
         if progress is not None:
             progress(done, len(times))
 

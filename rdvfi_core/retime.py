@@ -79,8 +79,9 @@ def _moments(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframes
                 yield torch.lerp(start, end, float(moment.tau))
             continue
         while taus := [moment.tau for moment in islice(run, MOMENTS_AT_ONCE)]:
-            for frame in interpolator.stream_pair(*motion.of((first, second)), taus, should_stop=should_stop):
-                yield frame.mean(0, keepdim=True) if len(start) == 1 else frame
+            pictures = interpolator.stream_pair(*motion.of((first, second)), taus, should_stop=should_stop)
+            # Nobody holds a picture here while the next one is made, as the name of a loop would.
+            yield from map(_to_grey, pictures) if len(start) == 1 else pictures
 
 
 class _Motion:
@@ -131,6 +132,10 @@ def _image_pair(start: Tensor, end: Tensor, first: int, second: int) -> ImagePai
     colours = (frame.expand(3, -1, -1)[None] if len(frame) == 1 else frame[None, :3] for frame in (start, end))
     planes = (start[None, 3:], end[None, 3:]) if len(start) == 4 else None
     return ImagePair.of(*colours, planes, names=(f"Frame {first}", f"frame {second}"))
+
+
+def _to_grey(picture: Tensor) -> Tensor:  # (3, H, W) -> (1, H, W)
+    return picture.mean(0, keepdim=True)
 
 
 def _exposed(pictures: Iterable[Tensor]) -> Tensor:

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
-from ..memory import Ceiling
 from ..scan import CUT_THRESHOLD, scan
 from ..timeline import Plan, Source, Timeline
 from .audio import CHOICES as AUDIO_CHOICES
@@ -166,12 +165,9 @@ def convert(
         missing = missing_parts(job)
         done = len(job.plan) - sum(len(job.spans[number]) for number in missing)
 
-        ceiling = Ceiling()
-
         def count(frame: Tensor) -> None:
             nonlocal done
             done += 1
-            ceiling.check()
             if progress is not None:
                 progress(done, len(job.plan), frame)
 

@@ -234,10 +234,9 @@ class FileFrames(Sequence[Tensor]):
         if index not in self._kept:
             if not 0 <= index < len(self):
                 raise IndexError(index)
-            frame = self._find(index)
-            self._kept[index] = frame
-            if len(self._kept) > self._room:
+            if len(self._kept) == self._room:
                 self._kept.popitem(last=False)
+            self._kept[index] = self._find(index)
         self._kept.move_to_end(index)
         return self._kept[index]
 

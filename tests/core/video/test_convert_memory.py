@@ -1,15 +1,18 @@
 """A long video takes the memory of a short one."""
 
+from weakref import WeakSet
+
 import pytest
 from live_bytes import peak
 from small_networks import moving, random_networks
+from torch import Tensor
 from video_files import LOSSLESS, clip_of, write
 
 from rdvfi_core import Interpolator
 from rdvfi_core.conventions import motion_size
 from rdvfi_core.timeline import Timeline
-from rdvfi_core.video import parts
-from rdvfi_core.video.colour import to_integers
+from rdvfi_core.video import parts, reader, writer
+from rdvfi_core.video.colour import to_integers, to_rgb, to_tensor
 from rdvfi_core.video.convert import Choices, convert, make_job
 
 
@@ -29,3 +32,28 @@ def test_tensors_of_a_long_video_take_no_more_than_those_of_a_short_one(tmp_path
 
     bytes_of(2)  # what is made once and kept
     assert bytes_of(17) <= 1.05 * bytes_of(9)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_frame_is_free_while_the_next_one_is_made(tmp_path, monkeypatch, grey):
+    """At most three frames of the source are held beside the one that is being rendered, and none that was written."""
+    monkeypatch.setattr(motion_size, "__defaults__", (64 * 96,))
+    interpolator = Interpolator(random_networks(), "cpu")
+    decoded, written, held = WeakSet(), WeakSet(), []
+
+    def read(*facts) -> Tensor:
+        assert len(decoded) <= 2
+        frame = to_tensor(*facts)
+        frame = frame[:1].clone() if grey else frame
+        decoded.add(frame)
+        return frame
+
+    monkeypatch.setattr(reader, "to_tensor", read)
+    monkeypatch.setattr(writer, "to_rgb", lambda frame, bits: to_rgb(frame.expand(3, -1, -1), bits))
+    monkeypatch.setattr(writer.FrameWriter, "write", lambda self, frame: self._thread.put(frame))
+    interpolator.networks["synthesis"].register_forward_pre_hook(lambda *_: held.append(len(written)))
+    source = write(tmp_path / "in.mkv", [to_integers(frame) for frame in moving(5, (2, 1), 64, 96)], **LOSSLESS)
+    timeline = Timeline.multiplied(2, resample_all=True)
+    job = make_job(*clip_of(source), timeline, tmp_path / "out.mkv", Choices("ffv1"))
+    convert(interpolator, job, lambda done, total, frame: written.add(frame))
+    assert held == [0] * len(job.plan)
