@@ -16,6 +16,7 @@ COMMANDS = {  # name: (module with add_arguments(parser) and run(args), line for
     "batch": (".commands.batch", "retime many video files on several GPUs or machines"),
     "demo": (".commands.demo", "render a sample pair and interpolate it"),
     "evaluate": (".commands.evaluate", "measure how close interpolated frames come to true ones"),
+    "hard-cases": (".commands.hard_cases", "write rendered clips that are hard to interpolate"),
     "ablate": (".commands.ablate", "measure what each part of the method contributes"),
     "benchmark": (".commands.benchmark", "measure time and memory on this machine"),
     "convert": (".commands.convert", "write diffusion models under names that ComfyUI loads"),

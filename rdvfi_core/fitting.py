@@ -14,12 +14,13 @@ from .fusion import IterativeFusion
 from .keyframes import Keyframes
 from .motion import AdjacentMotion, Features, Motion
 from .refinement import align, refine
-from .trajectory import Trajectory
+from .trajectory import MOST_IMPORTANCE, Trajectory
 from .warp import compose, resize, resize_flow
 
 COARSE_ITERATIONS = 10  # of phi1 between frames that lie far apart, at half the size
 REFINING_ITERATIONS = 4  # then at full size
 ADJACENT_ITERATIONS = 6  # between neighbouring knots
+FRONT_IMPORTANCE = MOST_IMPORTANCE  # what a pixel that must lie in front gains in the splat, as a log-weight
 HIDDEN_IMPORTANCE = 4.0  # what a pixel that its neighbouring knots do not show loses in the splat, as a log-weight
 
 
@@ -34,6 +35,7 @@ def fit_straight(
     batch = len(small0)
     found = long_range_motion(motion, autoencoder, torch.cat((small0, small1)))
     visible = found.visible.float()
+    importance = _importance(visible) if found.front is None else _importance(visible) + FRONT_IMPORTANCE * found.front
     return Trajectory.straight(
         found.flow[:batch],
         found.flow[batch:],
@@ -41,8 +43,8 @@ def fit_straight(
         visible[batch:],
         small0.float(),
         small1.float(),
-        _importance(visible[:batch]),
-        _importance(visible[batch:]),
+        importance[:batch],
+        importance[batch:],
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -24,6 +26,7 @@ AT_ONCE = 8  # frames; more hardly fill a GPU better
 SHARE = 0.6  # of the free memory that a batch may take
 PAIRS_AT_ONCE = 4  # of phase 1, whose frames have to wait in memory meanwhile
 FRAMES_WAITING = 128 * MIB
+SETTLING, LOOSER = {4, 8, 12, 16, 20, 24, 48, 96, 192}, 1.01  # when `EvenParts` looks, and what it lets pass
 
 T, R = TypeVar("T"), TypeVar("R")
 
@@ -47,11 +50,45 @@ def _release() -> None:
 
 
 def collect() -> None:
-    """Frees what waits for the garbage collector, as closed encoders do, and gives it back to the system: glibc would
-    keep blocks of the size of a frame."""
+    """Frees what waits for the garbage collector, as closed encoders do, and gives it back."""
     gc.collect()
+    give_back()
+
+
+def give_back() -> None:
+    """Gives freed memory of this process back to the system; glibc would keep blocks of the size of a frame."""
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def resident() -> int:
+    """Bytes that this process holds; 0 on systems that do not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+class EvenParts:
+    """Keeps the parts of a long video to what the first of them held. While an encoder fills up, its blocks find the
+    places in the heap that they keep to the part's end, and how much lies unused between them differs from part to
+    part. Memory is given back only where a part holds more than the first one did after as many frames: each page that
+    is needed again has to be made again."""
+
+    def __init__(self):
+        self._frames, self._first = 0, {}
+
+    def begin(self) -> None:
+        """Before each part."""
+        self._frames = 0
+
+    def check(self) -> None:
+        """After each frame."""
+        self._frames += 1
+        if self._frames in SETTLING:
+            held = resident()
+            if held > LOOSER * self._first.setdefault(self._frames, held):
+                give_back()
 
 
 TORCH = Memory(_free, _release, (torch.OutOfMemoryError,))

@@ -2,19 +2,21 @@
 
 phi1 compares latents on coarse cells. It may give a thin object the motion of the ground around it, and it is a
 fraction of a pixel off where the images could tell. `rematch` looks for another motion where a pixel's match is bad at
-both ends, among the motions nearby (after PatchMatch, Barnes et al. 2009); `align` corrects any motion by the images'
+both ends, among the motions nearby (after PatchMatch, Barnes et al. 2009) and among shifts of what is left unmatched,
+wherever it has gone; `align` corrects any motion by the images'
 gradients (Lucas and Kanade 1981). Nothing here is learned. Directions and units: `conventions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .correlation import strongest_shifts
 from .light import in_its_light
 from .motion import Motion
 from .warp import backward_warp, inside, resize
@@ -23,6 +25,8 @@ PATCH = 5  # px, side of the patches that are compared
 LARGEST_ERROR = 0.25  # of one pixel, so that a highlight does not decide for its whole patch
 OUTSIDE_ERROR = 0.12  # of a pixel that leaves the frame
 
+SHIFTS = 4  # of what is left unmatched
+TEXTURED, LIKENESS = 0.02, 0.35  # mean contrast that a patch needs for such a shift, and the share its error may have
 REACHES = (20, 5)  # px of the half grid: how far away another motion is looked for
 UNEXPLAINED = 0.03  # mean error from which on a pixel counts as matched by nothing
 BETTER, MARGIN = 0.5, 0.01  # another motion's error must stay under this share of the former error, and by how much
@@ -44,15 +48,17 @@ def refine(motion: Motion, images: Tensor) -> Motion:
     its partner. Gradients pass as if nothing had been changed."""
     images = images.float()
     with torch.no_grad():
-        found, moved = rematch(motion.flow, images)
+        found, moved, shifted = rematch(motion.flow, images)
         visibility = motion.visibility.float()
         change, certainty = found - motion.flow, torch.where(moved, FOUND - visibility, 0.0)
-    return Motion(align(motion.flow + change, images, _swap(images)), visibility + certainty, motion.steps)
+    flow = align(motion.flow + change, images, _swap(images))
+    return Motion(flow, visibility + certainty, motion.steps, shifted.float())
 
 
 @torch.no_grad()
-def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-    """-> flow, and (2 B, 1, h, w) where it is another than before. A pixel takes another motion, or stands still, only
+def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """-> flow, and (2 B, 1, h, w) bool each: where it is another than before, and where it is a shift of what had been
+    left unmatched, which crosses what others show. A pixel takes another motion, or stands still, only
     where its own match is bad, the offered one is good, and what it would match over there is badly matched itself and
     was offered the way back: a pixel that is merely hidden in the other image has no such partner."""
     partners = _swap(images)
@@ -63,8 +69,9 @@ def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     own = _difference(here, warped, flow)
     patch = _mean(own, PATCH)
     half = [_planes(resize(side, flow.shape[-2] // 2, flow.shape[-1] // 2)) for side in (images, partners)]
-    offered = _search(F.avg_pool2d(flow, 2) / 2, *half)
+    offered, shifted = _search(F.avg_pool2d(flow, 2) / 2, *half)
     offered = F.interpolate(2 * offered, scale_factor=2.0, mode="nearest")
+    shifted = F.interpolate(shifted.float(), scale_factor=2.0, mode="nearest") > 0
     known = torch.cat((there, _swap(patch), _swap(offered)), 1)
     warped, error, returned = backward_warp(known, offered).split((2, 1, 2), 1)
     new = _difference(here, warped, offered)
@@ -74,7 +81,7 @@ def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     moved = (best < BETTER * patch - MARGIN) & (_mean(new, CLOSEST) < CLOSELY_BETTER * _mean(own, CLOSEST))
     moved &= (error > UNEXPLAINED) & ((offered + returned).square().sum(1, keepdim=True) < ROUND_TRIP**2)
     moved &= _mean(moved.float(), PATCH) > COMPANY
-    return torch.where(moved, offered, flow), moved
+    return torch.where(moved, offered, flow), moved, moved & shifted
 
 
 def align(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
@@ -111,17 +118,38 @@ def _descend(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:  # what to ad
     return (TRUSTED / (error + 1e-4)).clamp(max=1).square() * total
 
 
-def _search(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
-    """For every pixel the motion, of itself and of the pixels around it, that matches best; see `rematch`."""
+def _search(flow: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    """For every pixel the motion that matches best, of itself, of the pixels around it and of shifts; and whether it is
+    a shift, (2 B, 1, h, w) bool. See `rematch`."""
     least = _match(here, there, flow)[1]
-    known = torch.cat((there, _swap(least)), 1)
-    for reach in (0, *REACHES):
-        for offered in _around(flow, reach) if reach else [torch.zeros_like(flow)]:
-            warped, unclaimed = backward_warp(known, offered).split((2, 1), 1)
-            error = _mean(_difference(here, warped, offered), PATCH)
+    found = torch.cat((flow, torch.zeros_like(least)), 1)  # the flow, and 1 where it is a shift
+
+    def offer(offers: Iterable[Tensor], textured: Tensor | bool = True, likeness: Tensor | float = torch.inf) -> None:
+        nonlocal found, least
+        known = torch.cat((there, _swap(least)), 1)
+        for offered in offers:
+            warped, unclaimed = backward_warp(known, offered[:, :2]).split((2, 1), 1)
+            error = _mean(_difference(here, warped, offered[:, :2]), PATCH)
             better = (error < least) & (unclaimed > UNEXPLAINED) & (unclaimed > 2 * error)
-            flow, least = torch.where(better, offered, flow), torch.where(better, error, least)
-    return flow
+            better &= textured & (error < likeness)
+            found, least = torch.where(better, offered, found), torch.where(better, error, least)
+
+    def nearby() -> Iterator[Tensor]:
+        yield torch.zeros_like(found)
+        for reach in REACHES:
+            yield from _around(found, reach)
+
+    offer(nearby())
+    # Plain ground that one image hides left of a thing and the other right of it looks alike, but has not moved across.
+    contrast = _mean(here[:, 1:].abs(), PATCH)
+    unmatched = here * _mean((least > UNEXPLAINED).float(), CLOSEST)
+    shifts = strongest_shifts(*unmatched.chunk(2), SHIFTS)
+    offers = (
+        F.pad(torch.cat((shift, -shift)), (0, 1), value=1.0)[:, :, None, None].expand_as(found) for shift in shifts
+    )
+    offer(offers, contrast > TEXTURED, LIKENESS * contrast)
+    offer(_around(found, REACHES[-1]))
+    return found[:, :2], found[:, 2:] > 0
 
 
 def _around(flow: Tensor, reach: int) -> Iterator[Tensor]:

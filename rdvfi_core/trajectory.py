@@ -23,6 +23,7 @@ from .warp import compose, sample_at
 
 MAPS = dict(to0=2, to1=2, previous=2, next=2, visible0=1, visible1=1, importance=1, colour=3)  # channels of each
 FLOW_MAPS = dict(to0=2, to1=2, visible0=1, visible1=1, coverage=1, colour=3)
+MOST_IMPORTANCE = 6.0  # exp(6) = 403: what lies in front keeps a quarter of a per cent of what it covers
 LEAST_IMPORTANCE = -20.0  # exp(-20) = 2e-9 loses against any other pixel and is still an ordinary float32
 CYCLE_PX, CYCLE_SHARE = 1.0, 0.05  # a track may miss its origin by 1 px and 5 % of its way on the way back
 FORMAT = "rdvfi_trajectory"
@@ -250,7 +251,7 @@ class Trajectory:
         s = (tau - self.times[a]) / (self.times[a + 1] - self.times[a])
         sums = coverage = 0
         for knot, share, move, value in zip((a, a + 1), (1 - s, s), moves, values, strict=True):
-            weight = share * self.importance[:, knot].clamp(LEAST_IMPORTANCE, 0).exp()
+            weight = share * self.importance[:, knot].clamp(LEAST_IMPORTANCE, MOST_IMPORTANCE).exp()
             more, weight = splat(value, move, weight)
             sums, coverage = sums + more, coverage + weight
         return remove_strays(fill_holes(sums / coverage.clamp(min=HOLE), coverage), coverage), coverage

@@ -17,7 +17,7 @@ from .protocols import Protocol
 from .sheet import Cell
 from .tables import table, to_json
 
-SHEET_CLIPS = 3  # of the worst and of the best each
+SHEET_CLIPS = 4  # of the worst and of the best each
 TRUTH = "truth"  # beside the methods' names, where features are collected
 
 Features = dict[str, dict[str, list[Tensor]]]  # "fid" and "fvd" -> method, or truth -> (n, D) of every window

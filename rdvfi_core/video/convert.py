@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
+from ..memory import EvenParts
 from ..scan import CUT_THRESHOLD, scan
 from ..timeline import Plan, Source, Timeline
 from .audio import CHOICES as AUDIO_CHOICES
@@ -165,14 +166,18 @@ def convert(
         missing = missing_parts(job)
         done = len(job.plan) - sum(len(job.spans[number]) for number in missing)
 
+        memory = EvenParts()
+
         def count(frame: Tensor) -> None:
             nonlocal done
             done += 1
+            memory.check()
             if progress is not None:
                 progress(done, len(job.plan), frame)
 
         with job.clip.frames(_wanted(job)) as frames:
             for number in missing:
+                memory.begin()
                 render_part(interpolator, job.part(number), job.part_path(number), frames, count, should_stop)
         return finish(job, should_stop)
     except BaseException:

@@ -88,4 +88,3 @@ def _write_part(interpolator, part: Part, path: Path, frames, progress, should_s
             writer.write(frame)
             if progress is not None:
                 progress(frame)
-            del frame  # it is large: it must not live here while the next one is made

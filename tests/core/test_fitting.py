@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from rdvfi_core import fitting
 from rdvfi_core.autoencoder import Autoencoder
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.fitting import (
@@ -75,6 +76,18 @@ def test_straight_motion_has_two_knots():
     assert torch.equal(found.colour[:, 0], moment(0.0, 2)) and torch.equal(found.colour[:, 1], moment(1.0, 2))
     torch.testing.assert_close(found.visible1[:, 0], torch.full((2, 1, 64, 96), 0.75))
     torch.testing.assert_close(found.importance, torch.full((2, 2, 1, 64, 96), -0.25 * HIDDEN_IMPORTANCE))
+
+
+def test_what_lies_in_front_wins_where_ways_cross(monkeypatch):
+    """Two columns move by (32, 0) over ground that stands still."""
+    front = torch.zeros(2, 1, 64, 96)
+    front[0, ..., 16:18] = front[1, ..., 48:50] = 1
+    flow = torch.cat((front[:1] * 32, front[1:] * -32)) * torch.tensor((1.0, 0.0)).view(1, 2, 1, 1)
+    motion = Motion(flow, torch.full_like(front, 9.0), (), front)
+    monkeypatch.setattr(fitting, "long_range_motion", lambda *networks_and_images: motion)
+    found = fit_straight(Steady(), Clock(), moment(0.0), moment(1.0)).sample(0.5).to1[:, 0]
+    assert (found[..., 32:34] - 16).abs().max() < 0.2  # 8 if both counted alike
+    assert found[..., :30].abs().max() < 0.2 and found[..., 36:].abs().max() < 0.2
 
 
 @pytest.mark.parametrize("direct", [False, True])

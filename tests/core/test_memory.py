@@ -3,6 +3,7 @@
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from mmap import mmap
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from rdvfi_core.memory import (
     MIB,
     PAIRS_AT_ONCE,
     SHARE,
+    EvenParts,
     Memory,
     frame_bytes,
     frames_at_once,
@@ -189,6 +191,36 @@ def test_a_result_that_was_taken_is_free_while_the_next_ones_are_made():
     for left in (1, 0) * 3:
         assert next(results).shape == (10,)
         assert len(made) == left
+
+
+# What a long run holds
+
+
+def test_parts_that_hold_more_than_the_first_one_did_give_memory_back(monkeypatch):
+    kept = EvenParts()
+
+    def part(held: dict[int, int]) -> list[int]:
+        """held: MiB after some frames, 500 after all others -> after which frames memory is given back."""
+        returned = []
+        kept.begin()
+        for frame in range(1, 240):
+            monkeypatch.setattr(memory, "resident", lambda held=held.get(frame, 500): held * MIB)
+            monkeypatch.setattr(memory, "give_back", lambda frame=frame: returned.append(frame))
+            kept.check()
+        return returned
+
+    assert part({}) == [] and part({20: 504}) == []
+    assert part({20: 507, 22: 900}) == [20]
+    assert part({4: 560, 192: 560}) == [4, 192]
+
+
+def test_what_the_process_holds_is_known():
+    before = memory.resident()
+    if not before:
+        pytest.skip("this system does not tell")
+    with mmap(-1, 64 * MIB) as block:  # not from what the allocator has left over
+        block.write(bytes(64 * MIB))
+        assert memory.resident() - before > 48 * MIB
 
 
 # Estimates

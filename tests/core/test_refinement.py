@@ -88,7 +88,7 @@ def test_plain_pictures_change_nothing():
 
 def test_a_thin_thing_is_freed_from_the_motion_of_the_ground():
     images = torch.cat((behind_a_bar(0, 0), behind_a_bar(*PAN)))
-    flow, moved = rematch(there_and_back(), images)
+    flow, moved, _ = rematch(there_and_back(), images)
     bar = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
     bar[..., 22:74, BAR] = True
     for side in range(2):
@@ -109,10 +109,37 @@ def test_a_thing_takes_the_motion_of_its_better_matched_parts():
     flow = there_and_back()
     flow[0, :, 20:56, BAR] = torch.tensor((-6.0, 0.0)).view(2, 1, 1)
     flow[1, :, 20:56, BAR.start - 6 : BAR.stop - 6] = torch.tensor((6.0, 0.0)).view(2, 1, 1)
-    found, moved = rematch(flow, torch.cat((first, second)))
+    found, moved, _ = rematch(flow, torch.cat((first, second)))
     lower = (0, slice(None), slice(58, 72), BAR)
     assert moved[lower].float().mean() > 0.85
     assert torch.linalg.vector_norm(found[lower] - torch.tensor((-6.0, 0.0)).view(2, 1, 1), dim=0).median() < 0.5
+
+
+def test_a_thing_that_crosses_the_picture_is_found_and_lies_in_front():
+    """It moves by (72, 10), twice its size, before ground that stands still."""
+    first, second = ground(), ground()
+    thing = (ground(31.0, 17.0).flip(-1)[..., 30:66, 8:44] + 0.25).clamp(0, 1)  # lighter, and of another texture
+    first[..., 30:66, 8:44] = second[..., 40:76, 80:116] = thing
+    images = torch.cat((first, second))
+    found = refine(Motion(torch.zeros(2, 2, HEIGHT, WIDTH), torch.full((2, 1, HEIGHT, WIDTH), -2.0)), images)
+    places = (0, slice(None), slice(33, 63), slice(11, 41)), (1, slice(None), slice(43, 73), slice(83, 113))
+    for place, sign in zip(places, (1, -1), strict=True):
+        way = sign * torch.tensor((72.0, 10.0)).view(2, 1, 1)
+        assert (torch.linalg.vector_norm(found.flow[place] - way, dim=0) < 0.5).float().mean() > 0.8
+        assert found.front[place].mean() > 0.8 and found.visible[place].mean() > 0.8
+    assert found.front[0, ..., 44:].max() == found.front[1, ..., :80].max() == 0
+
+
+def test_plain_ground_does_not_jump_across_a_thing():
+    """The thing stands still; what the ground hides of itself left of it in one image and right of it in the other
+    looks alike."""
+    first, second = (0.5 + 0.02 * (ground(side) - 0.5) for side in (0.0, 12.0))
+    first[..., 30:60, 50:76] = second[..., 30:60, 50:76] = ground()[..., 30:60, 50:76]
+    flow = torch.zeros(2, 2, HEIGHT, WIDTH)
+    flow[0, 0], flow[1, 0] = 12, -12
+    flow[:, 0, 30:60, 50:76] = 0
+    shifted = rematch(flow, torch.cat((first, second)))[2]
+    assert not shifted.any()
 
 
 def test_black_bars_at_the_sides_stand_still():

@@ -1,10 +1,11 @@
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from rdvfi_core.trajectory import FLOW_MAPS, MAPS, FlowPair, Trajectory
+from rdvfi_core.trajectory import FLOW_MAPS, MAPS, MOST_IMPORTANCE, FlowPair, Trajectory
 from rdvfi_core.warp import pixel_grid
 
 HEIGHT, WIDTH = 48, 64
@@ -168,7 +169,8 @@ def test_the_more_important_pixel_wins_where_two_meet():
     doubtful = Trajectory.straight(flow, flow, ones, ones, grey, grey + 1, importance1=-1e9 * ones)
     assert doubtful.sample(0.5).colour.max() < 1e-6
     boastful = Trajectory.straight(flow, flow, ones, ones, grey, grey + 1, importance1=1e9 * ones)
-    torch.testing.assert_close(boastful.sample(0.25).colour, grey + 0.25)
+    weight = 0.25 * math.exp(MOST_IMPORTANCE)
+    torch.testing.assert_close(boastful.sample(0.25).colour, grey + weight / (0.75 + weight))
 
 
 def test_coverage_marks_a_hole_and_the_hole_is_filled():
