@@ -3,8 +3,8 @@
 phi1 compares latents on coarse cells. It may give a thin object the motion of the ground around it, and it is a
 fraction of a pixel off where the images could tell. `rematch` looks for another motion where a pixel's match is bad at
 both ends, among the motions nearby (after PatchMatch, Barnes et al. 2009) and among shifts of what is left unmatched,
-wherever it has gone; `align` corrects any motion by the images'
-gradients (Lucas and Kanade 1981). Nothing here is learned. Directions and units: `conventions`.
+wherever it has gone; `align` corrects any motion by the images' gradients (Lucas and Kanade 1981). Nothing here is
+learned. Directions and units: `conventions`.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def refine(motion: Motion, images: Tensor) -> Motion:
 @torch.no_grad()
 def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """-> flow, and (2 B, 1, h, w) bool each: where it is another than before, and where it is a shift of what had been
-    left unmatched, which crosses what others show. A pixel takes another motion, or stands still, only
-    where its own match is bad, the offered one is good, and what it would match over there is badly matched itself and
-    was offered the way back: a pixel that is merely hidden in the other image has no such partner."""
+    left unmatched, which crosses what others show. A pixel takes another motion, or stands still, only where its own
+    match is bad, the offered one is good, and what it would match over there is badly matched itself and was offered
+    the way back: a pixel that is merely hidden in the other image has no such partner."""
     partners = _swap(images)
     there = _planes(partners)
     colours, warped = backward_warp(torch.cat((partners, there), 1), flow).split((3, 2), 1)

@@ -204,7 +204,8 @@ def test_parts_that_hold_more_than_the_first_one_did_give_memory_back(monkeypatc
         returned = []
         kept.begin()
         for frame in range(1, 240):
-            monkeypatch.setattr(memory, "resident", lambda held=held.get(frame, 500): held * MIB)
+            now = MIB * held.get(frame, 500)
+            monkeypatch.setattr(memory, "resident", lambda now=now: now)
             monkeypatch.setattr(memory, "give_back", lambda frame=frame: returned.append(frame))
             kept.check()
         return returned
