@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from .conventions import KEYFRAMES
 
@@ -26,7 +25,8 @@ AT_ONCE = 8  # frames; more hardly fill a GPU better
 SHARE = 0.6  # of the free memory that a batch may take
 PAIRS_AT_ONCE = 4  # of phase 1, whose frames have to wait in memory meanwhile
 FRAMES_WAITING = 128 * MIB
-SETTLING, LOOSER = {4, 8, 12, 16, 20, 24, 48, 96, 192}, 1.01  # when `EvenParts` looks, and what it lets pass
+SETTLING = {4, 8, 12, 16, 20, 24, 48, 96, 192}  # frames of a part after which `EvenParts` gives memory back
+LARGE = 8 * MIB  # of a frame: float32 of 1280x720 is, of 1024x576 not
 
 T, R = TypeVar("T"), TypeVar("R")
 
@@ -61,34 +61,28 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def resident() -> int:
-    """Bytes that this process holds; 0 on systems that do not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
-
-
 class EvenParts:
-    """Keeps the parts of a long video to what the first of them held. While an encoder fills up, its blocks find the
-    places in the heap that they keep to the part's end, and how much lies unused between them differs from part to
-    part. Memory is given back only where a part holds more than the first one did after as many frames: each page that
-    is needed again has to be made again."""
+    """Keeps the parts of a long video of large frames to what the first of them held. While an encoder fills up, its
+    blocks find the places in the heap that they keep to the part's end, and how much lies unused between them differs
+    from part to part. What is given back has to be made again when it is needed, so the first part is left alone."""
 
     def __init__(self):
-        self._frames, self._first = 0, {}
+        self._parts, self._frames = 0, 0
 
     def begin(self) -> None:
         """Before each part."""
-        self._frames = 0
+        self._parts, self._frames = self._parts + 1, 0
 
-    def check(self) -> None:
+    def check(self, frame: Tensor) -> None:
         """After each frame."""
         self._frames += 1
-        if self._frames in SETTLING:
-            held = resident()
-            if held > LOOSER * self._first.setdefault(self._frames, held):
-                give_back()
+        if self._parts > 1 and self._frames in SETTLING and is_large(frame):
+            give_back()
+
+
+def is_large(frame: Tensor) -> bool:
+    """So large that memory counts for more than the time it takes to get it back from the system."""
+    return frame.nbytes > LARGE
 
 
 TORCH = Memory(_free, _release, (torch.OutOfMemoryError,))

@@ -171,7 +171,7 @@ def convert(
         def count(frame: Tensor) -> None:
             nonlocal done
             done += 1
-            memory.check()
+            memory.check(frame)
             if progress is not None:
                 progress(done, len(job.plan), frame)
 

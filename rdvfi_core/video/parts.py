@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..callbacks import ShouldStop
-from ..memory import collect
+from ..memory import collect, is_large
 from ..retime import render
 from ..timeline import Plan, PlanFrame
 from .clip import Clip
@@ -88,3 +88,7 @@ def _write_part(interpolator, part: Part, path: Path, frames, progress, should_s
             writer.write(frame)
             if progress is not None:
                 progress(frame)
+            # A small frame lives on while the next one is made: else the end of the heap would come free with each of
+            # them, go back to the system and have to be made again.
+            if is_large(frame):
+                del frame

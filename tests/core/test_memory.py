@@ -3,7 +3,6 @@
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from mmap import mmap
 
 import pytest
 import torch
@@ -14,7 +13,6 @@ from rdvfi_core.conventions import KEYFRAMES, uniform_times
 from rdvfi_core.keyframes import MOST_KEYFRAMES
 from rdvfi_core.memory import (
     AT_ONCE,
-    MIB,
     PAIRS_AT_ONCE,
     SHARE,
     EvenParts,
@@ -196,32 +194,17 @@ def test_a_result_that_was_taken_is_free_while_the_next_ones_are_made():
 # What a long run holds
 
 
-def test_parts_that_hold_more_than_the_first_one_did_give_memory_back(monkeypatch):
-    kept = EvenParts()
-
-    def part(held: dict[int, int]) -> list[int]:
-        """held: MiB after some frames, 500 after all others -> after which frames memory is given back."""
-        returned = []
+@pytest.mark.parametrize("side", [512, 1024])
+def test_every_part_but_the_first_gives_memory_back_while_it_settles_if_frames_are_large(monkeypatch, side):
+    returned, checked, kept, frame = [], [], EvenParts(), torch.empty(3, side, side)  # 3 and 12 MiB
+    monkeypatch.setattr(memory, "give_back", lambda: returned.append(len(checked)))
+    for part in range(3):
         kept.begin()
-        for frame in range(1, 240):
-            now = MIB * held.get(frame, 500)
-            monkeypatch.setattr(memory, "resident", lambda now=now: now)
-            monkeypatch.setattr(memory, "give_back", lambda frame=frame: returned.append(frame))
-            kept.check()
-        return returned
-
-    assert part({}) == [] and part({20: 504}) == []
-    assert part({20: 507, 22: 900}) == [20]
-    assert part({4: 560, 192: 560}) == [4, 192]
-
-
-def test_what_the_process_holds_is_known():
-    before = memory.resident()
-    if not before:
-        pytest.skip("this system does not tell")
-    with mmap(-1, 64 * MIB) as block:  # not from what the allocator has left over
-        block.write(bytes(64 * MIB))
-        assert memory.resident() - before > 48 * MIB
+        checked.clear()
+        for number in range(1, 241):
+            checked.append(number)
+            kept.check(frame)
+        assert returned == part * sorted(memory.SETTLING) * (side == 1024)
 
 
 # Estimates

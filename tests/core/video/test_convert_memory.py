@@ -8,7 +8,7 @@ from small_networks import moving, random_networks
 from torch import Tensor
 from video_files import LOSSLESS, clip_of, write
 
-from rdvfi_core import Interpolator
+from rdvfi_core import Interpolator, memory
 from rdvfi_core.conventions import motion_size
 from rdvfi_core.timeline import Timeline
 from rdvfi_core.video import parts, reader, writer
@@ -35,8 +35,10 @@ def test_tensors_of_a_long_video_take_no_more_than_those_of_a_short_one(tmp_path
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_few_frames_are_held_at_once(tmp_path, monkeypatch, grey):
-    """While one is decoded, two others of the source; while one is rendered, the one that was written last."""
+@pytest.mark.parametrize("large", [False, True])
+def test_few_frames_are_held_at_once(tmp_path, monkeypatch, grey, large):
+    """While one is decoded, two others of the source; while one is rendered, a small one that was written last."""
+    monkeypatch.setattr(memory, "LARGE", 0 if large else memory.LARGE)
     monkeypatch.setattr(motion_size, "__defaults__", (64 * 96,))
     interpolator = Interpolator(random_networks(), "cpu")
     decoded, written, held = WeakSet(), WeakSet(), []
@@ -56,4 +58,4 @@ def test_few_frames_are_held_at_once(tmp_path, monkeypatch, grey):
     timeline = Timeline.multiplied(2, resample_all=True)
     job = make_job(*clip_of(source), timeline, tmp_path / "out.mkv", Choices("ffv1"))
     convert(interpolator, job, lambda done, total, frame: written.add(frame))
-    assert held == [0] + [1] * (len(job.plan) - 1)
+    assert held == [0] + [0 if large else 1] * (len(job.plan) - 1)
