@@ -3,6 +3,7 @@
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from mmap import mmap
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from rdvfi_core.conventions import KEYFRAMES, uniform_times
 from rdvfi_core.keyframes import MOST_KEYFRAMES
 from rdvfi_core.memory import (
     AT_ONCE,
+    MIB,
     PAIRS_AT_ONCE,
     SHARE,
     EvenParts,
@@ -195,16 +197,28 @@ def test_a_result_that_was_taken_is_free_while_the_next_ones_are_made():
 
 
 @pytest.mark.parametrize("side", [512, 1024])
-def test_every_part_but_the_first_gives_memory_back_while_it_settles_if_frames_are_large(monkeypatch, side):
-    returned, checked, kept, frame = [], [], EvenParts(), torch.empty(3, side, side)  # 3 and 12 MiB
-    monkeypatch.setattr(memory, "give_back", lambda: returned.append(len(checked)))
+def test_parts_of_large_frames_are_kept_to_what_the_first_one_held(monkeypatch, side):
+    """Beyond the first part: memory is given back while a part settles, and later where it holds more."""
+    frame, kept, checked, returned = torch.empty(3, side, side), EvenParts(), [], []  # 3 and 12 MiB
+    held = {(0, 10): 600, (1, 60): 600, (1, 63): 700, (1, 64): 601, (1, 239): 601, (2, 120): 900}
+    monkeypatch.setattr(memory, "resident", lambda: held.get(checked[-1], 500))
+    monkeypatch.setattr(memory, "give_back", lambda: returned.append(checked[-1]))
     for part in range(3):
         kept.begin()
-        checked.clear()
         for number in range(1, 241):
-            checked.append(number)
+            checked.append((part, number))
             kept.check(frame)
-        assert returned == part * sorted(memory.SETTLING) * (side == 1024)
+    settling = {part: [(part, number) for number in range(2, 33, 2)] for part in (1, 2)}
+    assert returned == ([*settling[1], (1, 64), *settling[2], (2, 120)] if side == 1024 else [])
+
+
+def test_what_the_process_holds_is_known():
+    before = memory.resident()
+    if not before:
+        pytest.skip("this system does not tell")
+    with mmap(-1, 64 * MIB) as block:  # not from what the allocator has left over
+        block.write(bytes(64 * MIB))
+        assert memory.resident() - before > 48 * MIB
 
 
 # Estimates
