@@ -49,7 +49,7 @@ class RDVFIFitTrajectory(io.ComfyNode):
                     default=False,
                     advanced=True,
                     tooltip="Estimate the motion from each keyframe to the two images at once instead of chaining it "
-                    "from keyframe to keyframe. For comparison: the chain follows large motion better.",
+                    "from keyframe to keyframe. For comparison: else the best of both and of straight motion is taken.",
                 ),
             ],
             outputs=[
@@ -67,7 +67,8 @@ class RDVFIFitTrajectory(io.ComfyNode):
         else:
             chosen = from_latent(keyframes, model, motion_size(*pair.like.size), vae)
             interpolator = loaded(model, keyframes=len(chosen.times))
-            found = interpolator.fit_keyframes(pair.start, pair.end, chosen, Progress(1).report, interrupted, direct)
+            way = "direct" if direct else "best"
+            found = interpolator.fit_keyframes(pair.start, pair.end, chosen, Progress(1).report, interrupted, way)
         return io.NodeOutput(TrajectoryValue.of(found))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -13,13 +11,14 @@ from .conventions import LATENT_STRIDE
 from .fusion import IterativeFusion
 from .keyframes import Keyframes
 from .motion import AdjacentMotion, Features, Motion
-from .refinement import align, refine
+from .refinement import align, best_of, refine
 from .trajectory import MOST_IMPORTANCE, Trajectory
 from .warp import compose, resize, resize_flow
 
 COARSE_ITERATIONS = 10  # of phi1 between frames that lie far apart, at half the size
 REFINING_ITERATIONS = 4  # then at full size
 ADJACENT_ITERATIONS = 6  # between neighbouring knots
+LONG_RANGE = ("best", "chained", "direct")  # motion from a knot to the ends; the last two alone are for the ablation
 FRONT_IMPORTANCE = MOST_IMPORTANCE  # what a pixel that must lie in front gains in the splat, as a log-weight
 HIDDEN_IMPORTANCE = 4.0  # what a pixel that its neighbouring knots do not show loses in the splat, as a log-weight
 
@@ -53,17 +52,11 @@ def long_range_motion(
     autoencoder: Autoencoder,
     images: Tensor,  # (2 B, 3, h, w) on the motion grid: all first images, then all second ones
 ) -> Motion:  # first -> second, then second -> first
-    """phi1 between frames that lie far apart: first at half the size, where the motion is half as large, then at full
-    size from there; and what the images say to that."""
-    height, width = images.shape[-2:]
-
-    def estimate(images: Tensor, iterations: int, start: Tensor | None = None) -> Motion:
-        features = motion.encode(_encode(autoencoder, images))
-        return motion(features, _swap(features, len(images) // 2), iterations, start)
-
-    coarse = estimate(resize(images, height // 2, width // 2), COARSE_ITERATIONS).flow
-    start = resize_flow(coarse, height // LATENT_STRIDE, width // LATENT_STRIDE)
-    return refine(estimate(images, REFINING_ITERATIONS, start), images)
+    """phi1 between frames that lie far apart, and what the images say to that."""
+    half = motion.encode(_encode(autoencoder, _half(images)))
+    full = motion.encode(_encode(autoencoder, images))
+    batch = len(images) // 2
+    return refine(_two_scales(motion, (half, _swap(half, batch)), (full, _swap(full, batch))), images)
 
 
 def fit_keyframes(
@@ -75,49 +68,59 @@ def fit_keyframes(
     keyframes: Keyframes,  # in the autoencoder's space
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
-    direct: bool = False,  # one long-range estimate per knot instead of the chain, for the ablation
+    long_range: str = "best",  # of LONG_RANGE
 ) -> Trajectory:
-    """Motion along the keyframes: phi1 from knot to knot, phi2 from every knot to both ends, each aligned with the
-    pictures. Keyframes at exactly 0 or 1 give way to the inputs themselves."""
+    """Motion along the keyframes: phi1 from knot to knot, and from every knot to both ends the best of three ways, by
+    the pictures: chained by phi2, estimated at once, and that of straight motion. Keyframes at exactly 0 or 1 give way
+    to the inputs themselves."""
+    if long_range not in LONG_RANGE:
+        raise ValueError(f"long_range is {long_range!r}; give one of {', '.join(LONG_RANGE)}.")
     inner = [i for i, time in enumerate(keyframes.times) if 0 < time < 1]
     times = (0.0, *(keyframes.times[i] for i in inner), 1.0)
     batch, last = len(small0), len(times) - 1
+    advance = _Advance(progress, should_stop, total=2 * last + 1)
     latents = torch.cat((
         _encode(autoencoder, small0), *(keyframes.latents[:, i] for i in inner), _encode(autoencoder, small1)
     )).contiguous(memory_format=torch.channels_last)  # (M B, C, h/8, w/8), knot by knot  # fmt: skip
     features = motion.encode(latents)
     decoded = autoencoder.decode(latents[batch : last * batch]).float().split(batch) if last > 1 else ()
     colours = [small0.float(), *decoded, small1.float()]
-    advance = _Advance(progress, should_stop, total=2 * last + 1)
+    pictures = torch.cat(colours)
+    if long_range == "best":
+        half_features = motion.encode(_encode(autoencoder, _half(pictures)))
+        straight = fit_straight(motion, autoencoder, small0, small1)
+        straight_ways = [straight.sample(time) for time in times]
     advance()
 
-    def of(*knots: int) -> Features:
-        return features[[k * batch + b for k in knots for b in range(batch)]]
-
-    def aligned(found: Motion, here: tuple[int, int], there: tuple[int, int]) -> Motion:
-        flow = align(found.flow, *(torch.cat([colours[knot] for knot in knots]) for knots in (here, there)))
-        return replace(found, flow=flow)
+    def of(values: Features | Tensor, *knots: int) -> Features | Tensor:
+        return values[[k * batch + b for k in knots for b in range(batch)]]
 
     links = []  # of each neighbouring pair: later knot -> earlier, earlier -> later
     for k in range(last):
         pair, partners = (k + 1, k), (k, k + 1)
-        found = aligned(motion(of(*pair), of(*partners), ADJACENT_ITERATIONS), pair, partners)
-        links.append((found.flow.split(batch), found.visible.float().split(batch)))
+        found = motion(of(features, *pair), of(features, *partners), ADJACENT_ITERATIONS)
+        flow = align(found.flow, of(pictures, *pair), of(pictures, *partners))
+        links.append((flow.split(batch), found.visible.float().split(batch)))
         advance()
     still, seen = torch.zeros_like(small0[:, :2].float()), torch.ones_like(small0[:, :1].float())
     to0, to1 = [still], [still]  # to1 is collected from the last knot back
     visible0, visible1 = [seen], [seen]
     for i in range(1, last + 1):  # both chains take a step at once
-        k, m = i, last - i
-        if direct:
-            found = motion(of(k, m), of(0, last), COARSE_ITERATIONS)
+        here, ends = (i, last - i), (0, last)
+        if long_range == "direct":
+            found = motion(of(features, *here), of(features, *ends), COARSE_ITERATIONS)
         else:
-            back, forth = links[k - 1][0][0], links[m][0][1]
+            back, forth = links[here[0] - 1][0][0], links[here[1]][0][1]
             base = torch.cat((compose(back, to0[-1]), compose(forth, to1[-1])))
-            found = fusion(of(k, m), of(0, last), base)
-        found = aligned(found, (k, m), (0, last))
+            found = fusion(of(features, *here), of(features, *ends), base)
+        flow, seen_in = found.flow, (of(pictures, *here), of(pictures, *ends))
+        if long_range == "best":
+            at_once = _two_scales(motion, *((of(size, *here), of(size, *ends)) for size in (half_features, features)))
+            even = torch.cat((straight_ways[here[0]].to0, straight_ways[here[1]].to1))
+            flow = best_of((flow, at_once.flow, even), *seen_in)
+        flow = align(flow, *seen_in)
         for chain, step in ((to0, 0), (to1, 1)):
-            chain.append(found.flow.split(batch)[step])
+            chain.append(flow.split(batch)[step])
         for chain, step in ((visible0, 0), (visible1, 1)):
             chain.append(found.visible.float().split(batch)[step])
         advance()
@@ -126,6 +129,18 @@ def fit_keyframes(
     importance = [_importance(torch.minimum(*pair)) for pair in zip(shown_before, shown_after, strict=True)]
     fields = (to0, to1[::-1], previous, following, visible0, visible1[::-1], importance, colours)
     return Trajectory(times, *(torch.stack(field, 1) for field in fields))
+
+
+def _two_scales(motion: AdjacentMotion, half: tuple[Features, Features], full: tuple[Features, Features]) -> Motion:
+    """phi1 at half the size first, where the motion is half as large, then at full size from there."""
+    coarse = motion(*half, COARSE_ITERATIONS).flow
+    height, width = coarse.shape[-2:]
+    start = resize_flow(coarse, 2 * height // LATENT_STRIDE, 2 * width // LATENT_STRIDE)
+    return motion(*full, REFINING_ITERATIONS, start)
+
+
+def _half(images: Tensor) -> Tensor:
+    return resize(images, images.shape[-2] // 2, images.shape[-1] // 2)
 
 
 class _Advance:

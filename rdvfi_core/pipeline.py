@@ -171,13 +171,14 @@ class Interpolator:
         keyframes: Keyframes,  # in the built-in latent space, of the images' aspect
         progress: Progress | None = None,
         should_stop: ShouldStop | None = None,
-        direct: bool = False,
+        long_range: str = "best",
     ) -> Trajectory:
         """Phase 1 through keyframes: motion is chained along them by phi1 and phi2, so paths may be curved. Only the
-        images' own pixels are warped later. direct: one long-range estimate per keyframe instead of the chain."""
+        images' own pixels are warped later. long_range: how motion from a keyframe to the images is found, one of
+        `fitting.LONG_RANGE`."""
         small = ImagePair.of(image0, image1).small(self.device)
         keyframes = fitting_latents(keyframes, self.networks["autoencoder"], small[0])
-        return self._fit_keyframes(*small, keyframes, progress, should_stop, direct)
+        return self._fit_keyframes(*small, keyframes, progress, should_stop, long_range)
 
     def fit_frames(
         self,
@@ -277,11 +278,11 @@ class Interpolator:
             )
 
     def _fit_keyframes(
-        self, small0, small1, keyframes, progress=None, should_stop=None, direct: bool = False
+        self, small0, small1, keyframes, progress=None, should_stop=None, long_range="best"
     ) -> Trajectory:
         estimator = (self.networks[name] for name in ("motion", "fusion", "autoencoder"))
         with mixed(self.device, self.dtype):
-            return fit_keyframes(*estimator, small0, small1, keyframes, progress, should_stop, direct)
+            return fit_keyframes(*estimator, small0, small1, keyframes, progress, should_stop, long_range)
 
     def _straight(self, small0: Tensor, small1: Tensor) -> Trajectory:
         with mixed(self.device, self.dtype):

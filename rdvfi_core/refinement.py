@@ -9,7 +9,7 @@ learned. Directions and units: `conventions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 
 import torch
@@ -33,6 +33,7 @@ BETTER, MARGIN = 0.5, 0.01  # another motion's error must stay under this share 
 CLOSEST, CLOSELY_BETTER = 3, 0.8  # px, and the share that it must stay under there
 ROUND_TRIP = 3.0  # px, how far from itself a pixel may come back by its partner's offer
 COMPANY = 0.3  # share of a patch that must find another motion too: single pixels match by chance
+CHOOSING = 7  # px, side of the patches by which one of several ways is chosen
 FOUND = 4.0  # visibility, as a logit, of a pixel that found another motion
 
 ALIGNMENTS = 2
@@ -93,6 +94,17 @@ def align(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
         here = in_its_light(here, backward_warp(there, flow))
         change = _descend(flow, _planes(here), _planes(there))
     return flow + change
+
+
+def best_of(ways: Sequence[Tensor], here: Tensor, there: Tensor) -> Tensor:
+    """(B, 2, h, w): for every pixel of `here` (B, 3, h, w) the flow to `there`, of several, whose patch matches best,
+    and where neighbours choose differently a mean of theirs. Gradients pass to what was chosen."""
+    with torch.no_grad():
+        here, there = here.float(), there.float()
+        errors = [(here - backward_warp(there, way)).abs().mean(1, keepdim=True) for way in ways]
+        best = torch.stack([_mean(error, CHOOSING) for error in errors]).argmin(0)
+        shares = [_mean((best == i).float(), PATCH) for i in range(len(ways))]
+    return sum(share * way for share, way in zip(shares, ways, strict=True))
 
 
 def _descend(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:  # what to add to the flow

@@ -22,7 +22,7 @@ SOURCES = ("truth", "generated")
 @dataclass(frozen=True)
 class Variant:
     keyframes: int = KEYFRAMES
-    direct: bool = False  # one long-range estimate per keyframe instead of the chain
+    long_range: str = "best"  # of `fitting.LONG_RANGE`
     paths: str = "cubic"  # or "linear": straight from knot to knot
     gate: float | None = None  # of phi2: None learned, 1.0 its whole change is taken, 0.0 none of it: composition
     convex: bool = True  # upsampling; False: bilinear
@@ -30,7 +30,7 @@ class Variant:
 
 FULL = Variant()
 ABLATIONS: dict[str, dict[str, Variant]] = {  # part -> variants without it, or with another one
-    "chaining": {"direct": replace(FULL, direct=True)},
+    "chaining": {name: replace(FULL, long_range=name) for name in ("chained", "direct")},
     "paths": {  # with few keyframes, too: within an eighth of the interval most paths are straight
         "linear paths": replace(FULL, paths="linear"),
         "N = 3": replace(FULL, keyframes=3),
@@ -58,7 +58,7 @@ def scene_method(interpolator: Interpolator, variant: Variant, source: str) -> S
             keyframes = changed.encode_frames(case.frames(times), times)
         else:
             keyframes = changed.keyframes(*ends, variant.keyframes, keyframes="generated")
-        trajectory = changed.fit_keyframes(*ends, keyframes, direct=variant.direct)
+        trajectory = changed.fit_keyframes(*ends, keyframes, long_range=variant.long_range)
         flows = [trajectory.sample(tau, variant.paths) for tau in case.times]
         frames = torch.stack(list(changed.fuse(*ends, flows)))
         return Made(frames, torch.cat([flow.to0 for flow in flows]), torch.cat([flow.to1 for flow in flows]))

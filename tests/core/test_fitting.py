@@ -11,6 +11,8 @@ from rdvfi_core.fitting import (
     ADJACENT_ITERATIONS,
     COARSE_ITERATIONS,
     HIDDEN_IMPORTANCE,
+    LONG_RANGE,
+    REFINING_ITERATIONS,
     fit_keyframes,
     fit_straight,
 )
@@ -90,11 +92,12 @@ def test_what_lies_in_front_wins_where_ways_cross(monkeypatch):
     assert found[..., :30].abs().max() < 0.2 and found[..., 36:].abs().max() < 0.2
 
 
-@pytest.mark.parametrize("direct", [False, True])
-def test_every_knot_knows_its_way_to_both_ends_and_to_its_neighbours(direct):
+@pytest.mark.parametrize("long_range", LONG_RANGE)
+def test_every_knot_knows_its_way_to_both_ends_and_to_its_neighbours(long_range):
     times = (0.25, 0.5, 0.875)
-    fusion = None if direct else composition
-    found = fit_keyframes(Steady(), fusion, Clock(), moment(0.0), moment(1.0), keyframes(*times), direct=direct)
+    fusion = None if long_range == "direct" else composition
+    ends, given = (moment(0.0), moment(1.0)), keyframes(*times)
+    found = fit_keyframes(Steady(), fusion, Clock(), *ends, given, long_range=long_range)
     assert found.times == (0.0, *times, 1.0)
     for k, time in enumerate(found.times):
         torch.testing.assert_close(found.to0[:, k], everywhere(-time * SPEED))
@@ -106,12 +109,45 @@ def test_every_knot_knows_its_way_to_both_ends_and_to_its_neighbours(direct):
             torch.testing.assert_close(found.next[:, k], everywhere((found.times[k + 1] - time) * SPEED))
 
 
-def test_the_chain_asks_phi1_for_neighbours_only_and_direct_mode_for_the_ends_too():
-    chained, direct = Steady(), Steady()
-    fit_keyframes(chained, composition, Clock(), moment(0.0), moment(1.0), keyframes(0.3, 0.6))
-    fit_keyframes(direct, None, Clock(), moment(0.0), moment(1.0), keyframes(0.3, 0.6), direct=True)
-    assert chained.iterations == 3 * [ADJACENT_ITERATIONS]
-    assert direct.iterations == 3 * [ADJACENT_ITERATIONS] + 3 * [COARSE_ITERATIONS]
+def test_what_phi1_is_asked_for():
+    links, two_scales = 3 * [ADJACENT_ITERATIONS], [COARSE_ITERATIONS, REFINING_ITERATIONS]
+    for long_range, fusion, wanted in (
+        ("chained", composition, links),
+        ("direct", None, links + 3 * [COARSE_ITERATIONS]),
+        ("best", composition, two_scales + links + 3 * two_scales),
+    ):
+        asked = Steady()
+        fit_keyframes(asked, fusion, Clock(), moment(0.0), moment(1.0), keyframes(0.3, 0.6), long_range=long_range)
+        assert asked.iterations == wanted
+
+
+def test_another_long_range_is_refused_by_name():
+    with pytest.raises(ValueError, match="long_range is 'far'; give one of best, chained, direct."):
+        fit_keyframes(None, None, None, moment(0.0), moment(1.0), keyframes(0.5), long_range="far")
+
+
+@pytest.mark.parametrize(("taken", "speed"), [(0, 1.0), (1, 2.0), (2, 3.0)])
+def test_ways_to_an_end_are_chained_estimated_at_once_and_straight(taken, speed, monkeypatch):
+    """Between knots everything moves by SPEED, estimated at once it seems twice as fast and straight thrice."""
+
+    class Biased(Steady):
+        def __call__(self, a, b, iterations, start=None):
+            found = super().__call__(a, b, iterations, start)
+            return Motion((2.0 if iterations == REFINING_ITERATIONS else 1.0) * found.flow, found.visibility)
+
+    def take(ways, here, there):
+        assert len(ways) == 3
+        return ways[taken]
+
+    thrice = torch.cat((everywhere(3 * SPEED), everywhere(-3 * SPEED)))
+    straight = Motion(thrice, torch.full_like(thrice[:, :1], 9.0))
+    monkeypatch.setattr(fitting, "long_range_motion", lambda *networks_and_images: straight)
+    monkeypatch.setattr(fitting, "best_of", take)
+    found = fit_keyframes(Biased(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
+    middle = (..., slice(30, 34), slice(46, 50))  # where straight motion is not cut off by the frame
+    for k, time in enumerate(found.times):
+        torch.testing.assert_close(found.to0[:, k][middle], everywhere(-time * speed * SPEED)[middle])
+        torch.testing.assert_close(found.to1[:, k][middle], everywhere((1 - time) * speed * SPEED)[middle])
 
 
 def test_phi2_gets_the_composition_along_the_chain_with_the_right_end():
@@ -199,7 +235,7 @@ def test_the_pictures_correct_every_link_and_every_way_to_an_end():
 
 def test_importance_falls_where_a_neighbour_does_not_show_the_knot():
     class OneWay(Steady):
-        def __call__(self, a, b, iterations):
+        def __call__(self, a, b, iterations, start=None):
             found = super().__call__(a, b, iterations)
             forward = torch.tensor(level(a)) < torch.tensor(level(b))  # that way everything vanishes
             return Motion(found.flow, torch.where(forward.view(-1, 1, 1, 1), -40.0, 40.0).expand_as(found.visibility))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rdvfi_core.motion import Motion
-from rdvfi_core.refinement import ALIGNMENTS, LONGEST_STEP, align, refine, rematch
+from rdvfi_core.refinement import ALIGNMENTS, LONGEST_STEP, align, best_of, refine, rematch
 from rdvfi_core.warp import pixel_grid
 
 HEIGHT, WIDTH = 96, 128
@@ -75,6 +75,17 @@ def test_alignment_does_not_follow_pictures_that_do_not_match():
     here, there = torch.rand(2, 1, 3, HEIGHT, WIDTH, generator=generator)
     flow = even(1.0, 2.0)
     assert (align(flow, here, there) - flow).abs().mean() < 0.03
+
+
+def test_each_place_takes_the_way_that_matches_there():
+    left = pixel_grid(HEIGHT, WIDTH)[:, :1] < WIDTH / 2
+    wrong, learned = even(-2.0, 5.0), torch.zeros((), requires_grad=True)
+    ways = [torch.where(left, even(*PAN), wrong), torch.where(left, wrong, even(*PAN)) + learned, wrong]
+    found = best_of(ways, ground(), ground(*PAN))
+    error = torch.linalg.vector_norm(found - even(*PAN), dim=1)[..., INNER, INNER]
+    assert (error > 0.5).float().mean() < 0.05  # around the border between them, where both are mixed
+    found.sum().backward()
+    assert learned.grad == pytest.approx(HEIGHT * WIDTH, rel=0.05)  # of both channels of one half
 
 
 def test_plain_pictures_change_nothing():

@@ -13,8 +13,8 @@ def test_ablate_compares_variants_and_weights_files(pair, capsys, monkeypatch):
     asked = []
 
     def variant_of(interpolator, variant, source):
-        asked.append((variant.direct, source))
-        return lambda case: Made(case.truth * (0.5 if variant.direct else 1))
+        asked.append((variant.long_range, source))
+        return lambda case: Made(case.truth * (0.5 if variant.long_range == "direct" else 1))
 
     monkeypatch.setattr(ablate, "scene_method", variant_of)
     monkeypatch.setattr(ablate.Interpolator, "from_pretrained", lambda path, device: None)
@@ -32,7 +32,7 @@ def test_ablate_compares_variants_and_weights_files(pair, capsys, monkeypatch):
         "report.json",
     ]
     assert main(arguments) == 0
-    assert asked == [(False, "truth"), (True, "truth")] * 2
+    assert asked == [(long_range, "truth") for long_range in ("best", "chained", "direct")] * 2
     table = capsys.readouterr().out
     assert [f"| {name}, {file} |" in table for name in ("whole method, N = 7", "direct") for file in "ab"] == [True] * 4
     assert json.loads(Path("report.json").read_text())["scenes"] == 1

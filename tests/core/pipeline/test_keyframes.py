@@ -74,7 +74,7 @@ def test_one_direct_estimate_per_keyframe_leaves_out_the_chain(interpolator, pai
     keyframes = interpolator.encode_frames(torch.stack(pair), [0.3, 0.6])
     chained = interpolator.fit_keyframes(*pair, keyframes)
     monkeypatch.setitem(interpolator.networks, "fusion", None)  # it is not asked
-    direct = interpolator.fit_keyframes(*pair, keyframes, direct=True)
+    direct = interpolator.fit_keyframes(*pair, keyframes, long_range="direct")
     for name in ("previous", "next", "colour"):
         assert torch.equal(getattr(direct, name), getattr(chained, name))
     for name in ("to0", "to1"):
