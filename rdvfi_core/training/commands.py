@@ -35,6 +35,7 @@ ONLY = {  # options that some stages alone understand
     "backbone": ("backbone",),
     "vae": ("backbone",),
     "lora": ("backbone",),
+    "alone": ("decoding",),
     "weights": tuple(name for name in STAGES if name not in ALONE),
 }
 
@@ -60,6 +61,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--backbone", metavar="FILE", type=Path, help="Wan2.1-Fun-InP or SVD as ComfyUI loads it")
     add("--vae", metavar="FILE", type=Path, help="the VAE of its latents")
     add("--lora", type=_count, metavar="RANK", help="train a LoRA of this rank instead of all weights")
+    add(
+        "--alone",
+        action="store_const",
+        const=True,
+        help="of the stage decoding, phi_s learns alone: phi1 and phi2 stay",
+    )
     add("--weights", metavar="PATH", type=Path, help="weights to start from (default: the shipped ones)")
     add("--scratch", action="store_true", help="start what the stage trains from random weights")
     add("--steps", type=_count, help="length of the schedule (default: by stage)")
@@ -95,7 +102,7 @@ def run(args: Namespace) -> None:
     footage = Footage(args.clips, args.textures, 0.4 if args.rendered is None else args.rendered)
     request = Request(
         footage, args.lpips, args.terms or TERMS[-1], args.cache, args.cached or 1000, args.comfyui, args.backbone,
-        args.vae, args.lora,
+        args.vae, args.lora, bool(args.alone),
     )  # fmt: skip
     if args.stage in ONLY["lpips"] and plan.processes.first:
         logging.getLogger(__name__).info("Loss on frames: %s.", request.frame_loss(plan).name)

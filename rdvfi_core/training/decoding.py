@@ -1,7 +1,8 @@
 """Stage 1, motion-guided decoding: the trajectory estimator (phi1 and phi2) and phi_s learn to turn latent keyframes
 into flow and frames, by L_rec on frames in between. The generator, where there is one, is frozen.
 
-phi1 keeps its exact supervision on rendered pairs as a second term, as in `joint`."""
+phi1 keeps its exact supervision on rendered pairs as a second term, as in `joint`. phi_s can learn alone, from a
+trajectory that is fitted as it always is."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from ..conventions import KEYFRAMES
-from ..fitting import fit_keyframes
+from ..fitting import fit_keyframes, fit_straight
 from ..precision import mixed
 from ..trajectory import Trajectory
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
@@ -31,34 +32,42 @@ def train_decoding(
     networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, and perhaps a generator
     footage: Footage,
     frame_loss: FrameLoss,
+    alone: bool = False,  # phi_s alone
 ) -> dict[str, nn.Module]:
     """Trains the DECODERS in the run folder and returns their averages."""
     autoencoder = frozen(networks["autoencoder"], plan.device)
     generator = frozen(networks["generator"], plan.device) if "generator" in networks else None
-    learning = {name: trained(networks[name], plan.device) for name in DECODERS}
-    settings = plan.settings("decoding", loss=frame_loss.name, generated=generator is not None, **vars(footage))
+    still = DECODERS[:-1] if alone else ()
+    estimator = {name: frozen(networks[name], plan.device) for name in still}
+    learning = {name: trained(networks[name], plan.device) for name in DECODERS if name not in still}
+    networks = estimator | learning
+    trains = "decoding, phi_s alone" if alone else "decoding"
+    settings = plan.settings(trains, loss=frame_loss.name, generated=generator is not None, **vars(footage))
     run = Run(plan, learning, settings)
 
     def batches(share: Share) -> Iterator[tuple[WindowBatch, PairBatch | None]]:
         windows = footage.windows(plan, share, KEYFRAMES, LARGEST)
-        return with_pairs(windows, plan, share, footage.textures)
+        return ((w, None) for w in windows) if alone else with_pairs(windows, plan, share, footage.textures)
 
     def fitted(window: WindowBatch) -> Trajectory:
-        found = draw_keyframes(window, autoencoder, learning["motion"], generator)
-        return fit_keyframes(learning["motion"], learning["fusion"], autoencoder, *window.ends, found)
+        found = draw_keyframes(window, autoencoder, networks["motion"], generator)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not alone):
+            if found is None:
+                return fit_straight(networks["motion"], autoencoder, *window.ends)
+            return fit_keyframes(networks["motion"], networks["fusion"], autoencoder, *window.ends, found)
 
     def losses(data: tuple[WindowBatch, PairBatch | None], progress: float) -> Losses:
         window, pairs = data
         window = window.to(plan.device)
         with mixed(plan.device):
-            terms = window_losses(fitted(window), learning["synthesis"], window, frame_loss)
-            return terms if pairs is None else with_motion_loss(terms, learning["motion"], autoencoder, pairs)
+            terms = window_losses(fitted(window), networks["synthesis"], window, frame_loss)
+            return terms if pairs is None else with_motion_loss(terms, networks["motion"], autoencoder, pairs)
 
     @torch.no_grad()
     def sheet(data: tuple[WindowBatch, PairBatch | None]) -> Sheet:
         window = data[0].to(plan.device)
         with mixed(plan.device):
-            return window_sheet(fitted(window), learning["synthesis"], window)
+            return window_sheet(fitted(window), networks["synthesis"], window)
 
     run.train(batches, losses, sheet)
     return run.averaged

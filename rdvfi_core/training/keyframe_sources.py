@@ -2,7 +2,7 @@
 
 From true keyframes alone phi2 learns nothing: composition along exact neighbours leaves its gate nothing to decide. So
 only a share of them is exact; the others are soft and grainy, are drawn toward the straight motion of the ends, or
-come out of the generator."""
+come out of the generator. Some windows have none, so that what learns by keyframes does not forget straight motion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ..motion import AdjacentMotion
 from .fusion import blur_and_noise
 from .windows import WindowBatch
 
-SHARES = {"true": 0.35, "soft": 0.25, "straight": 0.2, "generated": 0.2}  # without a generator, its share is straight
+# Without a generator, its share is straight.
+SHARES = {"true": 0.3, "soft": 0.2, "straight": 0.1, "generated": 0.1, "none": 0.3}
 LEAST_STRAIGHT = 0.3  # how far keyframes are drawn toward straight motion, from this to all the way
 
 
@@ -34,16 +35,20 @@ def draw_source(generated: bool) -> str:
 @torch.no_grad()
 def draw_keyframes(
     window: WindowBatch, autoencoder: Autoencoder, motion: AdjacentMotion, generator: KeyframeGenerator | None
-) -> Keyframes:
-    source, frames = draw_source(generator is not None), window.knots[:, 1:-1]
-    times = window.knot_times[1:-1]
+) -> Keyframes | None:
+    """All of the window's knots, every second, or the middle one alone."""
+    source = draw_source(generator is not None)
+    if source == "none":
+        return None
+    chosen = _drawn_knots(len(window.knot_times))
+    frames, times = window.knots[:, chosen], tuple(window.knot_times[knot] for knot in chosen)
     if source == "soft":
         random = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         frames = blur_and_noise(frames.flatten(0, 1), random).unflatten(0, frames.shape[:2])
     true = from_frames(autoencoder, frames, times)
     if source in ("true", "soft"):
         return true
-    base, validity = straight_base(window, autoencoder, motion)
+    base, validity = straight_base(window, autoencoder, motion, times)
     if source == "straight":
         share = LEAST_STRAIGHT + (1 - LEAST_STRAIGHT) * torch.rand(()).item()
         return Keyframes(torch.lerp(true.latents.float(), base.latents.float(), share), times, true.space)
@@ -51,9 +56,17 @@ def draw_keyframes(
     return generate(generator, autoencoder, *window.ends, base, validity, seed)
 
 
+def _drawn_knots(count: int) -> list[int]:
+    """Evenly spaced ones of `count` knots, the ends left out."""
+    steps = [step for step in (1, 2, 4) if (count - 1) % step == 0 and step < count - 1]
+    step = steps[int(torch.randint(len(steps), ()))]
+    return list(range(step, count - 1, step))
+
+
 @torch.no_grad()
 def straight_base(
-    window: WindowBatch, autoencoder: Autoencoder, motion: AdjacentMotion
+    window: WindowBatch, autoencoder: Autoencoder, motion: AdjacentMotion, times: tuple[float, ...] = ()
 ) -> tuple[Keyframes, Tensor]:  # with the validity (P, N, 1, h/8, w/8)
+    """times: of the keyframes, by default all of the window's knots."""
     straight = fit_straight(motion, autoencoder, *window.ends)
-    return straight_keyframes(autoencoder, *window.ends, straight, window.knot_times[1:-1])
+    return straight_keyframes(autoencoder, *window.ends, straight, times or window.knot_times[1:-1])

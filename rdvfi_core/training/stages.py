@@ -35,6 +35,7 @@ class Request:
     backbone: Path | None = None
     vae: Path | None = None
     lora: int | None = None  # rank
+    alone: bool = False  # of the decoders, phi_s alone
 
     def frame_loss(self, plan: Plan) -> FrameLoss:
         return FrameLoss(plan.device, self.lpips, perceptual=self.terms != "latent+l2")
@@ -77,7 +78,7 @@ def _rendering(joint: bool) -> Callable[[Plan, Networks, Request], Networks]:
 
 
 def _decoding(plan: Plan, networks: Networks, request: Request) -> Networks:
-    return train_decoding(plan, networks, request.footage, request.frame_loss(plan))
+    return train_decoding(plan, networks, request.footage, request.frame_loss(plan), request.alone)
 
 
 def _generator(plan: Plan, networks: Networks, request: Request) -> Networks:
