@@ -90,6 +90,7 @@ def test_weights_are_stored_in_half_precision(latents):
         (("motion", "run", "--minutes", "0"), "'0' is not a number of minutes above 0"),
         (("motion", "run", "--minutes", "ten"), "'ten' is not a number of minutes above 0"),
         (("motion", "run", "--accumulate", "0"), "'0' is not a number from 1 on"),
+        (("joint", "run", "--alone", "--clips", "."), "The stage joint has no use for --alone; leave it out."),
         (("decoding", "run", "--rendered", "1.5"), "'1.5' is not a share from 0 to 1"),
         (("decoding", "run", "--lpips", "here"), "LPIPS needs vgg16-397923af.pth and lpips_weights.pt in one folder"),
         (("decoding", "run", "--clips", "none"), "none is not a folder; give one that holds clips"),

@@ -151,11 +151,11 @@ def test_rendering(tmp_path, networks, clips, joint):
 
 
 def test_decoding(tmp_path, networks, clips, monkeypatch):
-    kinds = iter(("true", "soft", "straight", "generated"))
+    kinds = iter(("true", "soft", "straight", "generated", "none"))
     monkeypatch.setattr(keyframe_sources, "draw_source", lambda generated: next(kinds, "true"))
     fixed = frozen(networks, "autoencoder", "generator")
     before = frozen(networks, *DECODERS)
-    found = train_decoding(plan(tmp_path / "run", batch=1, steps=4), networks, Footage(str(clips), None), STAND_IN)
+    found = train_decoding(plan(tmp_path / "run", batch=1, steps=5), networks, Footage(str(clips), None), STAND_IN)
     assert set(found) == set(DECODERS)
     for name, network in found.items():
         check_trained(network, before[name])
@@ -163,9 +163,31 @@ def test_decoding(tmp_path, networks, clips, monkeypatch):
     assert last_row(tmp_path / "run")["psnr"] > 5 and sheets(tmp_path / "run") == 1
 
 
+@pytest.mark.parametrize("kind", ["true", "none"])
+def test_phi_s_learns_decoding_alone(tmp_path, networks, clips, monkeypatch, kind):
+    monkeypatch.setattr(keyframe_sources, "draw_source", lambda generated: kind)
+    fixed, before = frozen(networks, "autoencoder", "motion", "fusion"), copy(networks["synthesis"])
+    settings = plan(tmp_path / "run", batch=1, steps=2)
+    found = train_decoding(settings, networks, Footage(str(clips), None), STAND_IN, alone=True)
+    assert set(found) == {"synthesis"}
+    check_trained(found["synthesis"], before)
+    check_frozen(networks, fixed)
+
+
+def test_keyframes_to_decode_come_in_several_numbers(networks, monkeypatch):
+    monkeypatch.setattr(keyframe_sources, "draw_source", lambda generated: "straight")
+    window = next(iter(Windows(None, None, 3, 1, (64, 64), keyframes=7)))
+    torch.manual_seed(0)
+    drawn = [
+        keyframe_sources.draw_keyframes(window, networks["autoencoder"], networks["motion"], None) for _ in range(12)
+    ]
+    numbers = {len(keyframes.times): keyframes.times for keyframes in drawn}
+    assert numbers == {1: (0.5,), 3: (0.25, 0.5, 0.75), 7: tuple(i / 8 for i in range(1, 8))}
+
+
 def test_sources_come_in_their_shares():
     torch.manual_seed(0)
-    without = {"true": 0.35, "soft": 0.25, "straight": 0.4}
+    without = {"true": 0.3, "soft": 0.2, "straight": 0.2, "none": 0.3}
     for generated, expected in ((True, keyframe_sources.SHARES), (False, without)):
         drawn = [keyframe_sources.draw_source(generated) for _ in range(4000)]
         assert {name: drawn.count(name) / 4000 for name in set(drawn)} == pytest.approx(expected, abs=0.03)
