@@ -1,6 +1,6 @@
 """`evaluate FOLDER --protocol P`: how close interpolated frames come to the true ones, of clips (gap7, gap24, davis7,
-fcvg) or of rendered scenes (scenes); how close phi1 comes to exact flow (motion); how well the latents rebuild
-photographs (reconstruction); whether cuts are found (cuts)."""
+fcvg, and through true keyframes keyframes8 and keyframes24) or of rendered scenes (scenes); how close phi1 comes to
+exact flow (motion); how well the latents rebuild photographs (reconstruction); whether cuts are found (cuts)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from torch import Tensor
+
 from ..errors import Interrupted
 from ..evaluation.baselines import BASELINES, FLOWS
 from ..evaluation.comfyui import CoreInterpolation, core_weights
 from ..evaluation.metrics import OPTIONS, Metrics
 from ..evaluation.pictures import ClipSheets, FlowAt, contact_sheet
-from ..evaluation.protocols import PROTOCOLS
+from ..evaluation.protocols import PROTOCOLS, Protocol
 from ..evaluation.runner import Method, evaluate
 from ..evaluation.tables import to_json, write
 from ..networks import default_device
@@ -40,7 +42,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         required=True,
         help="of clips: gap7, frames i and i+8 give the seven between, and gap24, frames i and i+24 give i+4, +8, "
         "+12, +16, +20, both in a few windows a clip; davis7, every 8th frame gives the seven between, and fcvg, "
-        "the ends of 25 frames give the 23 between, both of whole clips; cuts, clips are joined at random, with "
+        "the ends of 25 frames give the 23 between, both of whole clips; keyframes8, rdvfi is shown every second frame "
+        "between as a keyframe, and keyframes24, every fourth; cuts, clips are joined at random, with "
         "flashes, fades and fast pans inside them. With a FOLDER of photographs, of which those kept from training "
         "are used: scenes, frames of rendered scenes whose sprites move along paths of known kind and length; "
         "motion, phi1 against the exact flow of rendered scenes; reconstruction, photographs through the latents",
@@ -74,11 +77,12 @@ def run(args: Namespace) -> None:
 
 
 def _run_clips(args: Namespace) -> None:
-    with _methods(args) as (methods, flows):
+    protocol = PROTOCOLS[args.protocol]
+    with _methods(args, protocol) as (methods, flows):
         metrics = Metrics.load(args.lpips, args.fid, args.fvd, checked_device(args.device) or default_device())
         sheets = ClipSheets(args.sheets, flows) if args.sheets else None
         with progress_bar("clips", unit="clip") as progress:
-            report = evaluate(args.folder, PROTOCOLS[args.protocol], methods, metrics, sheets, args.limit, progress)
+            report = evaluate(args.folder, protocol, methods, metrics, sheets, args.limit, progress)
     finish(args.output, report.to_json(), report.to_markdown())
     if args.output is not None:
         contact_sheet(report, args.output.with_name(f"{args.output.stem}_sheet.png"))
@@ -139,9 +143,11 @@ def methods_argument(text: str) -> list[str]:
 
 
 @contextmanager
-def _methods(args: Namespace) -> Iterator[tuple[dict[str, Method], dict[str, FlowAt]]]:
-    """By name, in the order asked for, and the motion of those that have one. The networks are loaded only if a method
-    needs them; ComfyUI's process ends with the block."""
+def _methods(
+    args: Namespace, protocol: Protocol | None = None
+) -> Iterator[tuple[dict[str, Method], dict[str, FlowAt]]]:
+    """By name, in the order asked for, and the motion that those find who have nothing but the ends. The networks are
+    loaded only if a method needs them; ComfyUI's process ends with the block."""
     weights = _core_weights(args)
     names = args.methods or [*DEFAULT_METHODS, *weights]
     core = {name: CoreInterpolation(args.comfyui, weights[name]) for name in names if name in CORE}
@@ -154,8 +160,16 @@ def _methods(args: Namespace) -> Iterator[tuple[dict[str, Method], dict[str, Flo
     def flow(keyframes: str) -> FlowAt:
         return lambda image0, image1, tau: interpolator.fit(image0, image1, keyframes=keyframes).sample(tau).to0
 
+    def through_keyframes(
+        image0: Tensor, image1: Tensor, times: list[float], frames: Tensor, at: list[float]
+    ) -> Tensor:
+        return interpolator.render(image0, image1, interpolator.fit_frames(image0, image1, frames, at), times)
+
     found = BASELINES | core | {name: method(KEYFRAMES[name]) for name in own}
     flows = FLOWS | {name: flow(KEYFRAMES[name]) for name in own}
+    if protocol is not None and protocol.keyframes:
+        found = {name: _from_ends(method) for name, method in found.items()} | {"rdvfi": through_keyframes}
+        flows.pop("rdvfi", None)
     try:
         for process in core.values():
             process.start()
@@ -163,6 +177,11 @@ def _methods(args: Namespace) -> Iterator[tuple[dict[str, Method], dict[str, Flo
     finally:
         for process in core.values():
             process.close()
+
+
+def _from_ends(method: Method) -> Method:
+    """The method without a look at keyframes."""
+    return lambda image0, image1, times, *keyframes: method(image0, image1, times)
 
 
 def _core_weights(args: Namespace) -> dict[str, Path]:

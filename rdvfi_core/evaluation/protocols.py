@@ -3,7 +3,10 @@
 davis7 and fcvg follow what their names say, since the paper's clip lists and code are not public: DAVIS-7 asks for 7
 frames between two that are 8 apart (VIDIM, Jain et al. 2024, cuts such clips out of DAVIS), FCVG (Zhu et al. 2025) for
 the 23 inner ones of 25. Every clip is used whole and at its own resolution; figures of papers that cut, crop or resize
-otherwise are not comparable."""
+otherwise are not comparable.
+
+keyframes8 and keyframes24 show some of the true frames as keyframes and ask for those between: how well the motion
+through good keyframes is found, apart from where keyframes come from."""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ class Protocol:
     offsets: tuple[int, ...]  # ascending, strictly between 0 and gap
     windows_at_most: int | None  # per clip; None: as many as fit, from the first frame on
     shared_ends: bool = False  # where a window ends the next one begins: every gap-th frame is given
+    keyframes: tuple[int, ...] = ()  # offsets of true frames that methods may look at beside the ends
 
     @property
     def size(self) -> int:
@@ -31,6 +35,10 @@ class Protocol:
     def times(self) -> tuple[Fraction, ...]:
         """tau of every offset."""
         return tuple(Fraction(offset, self.gap) for offset in self.offsets)
+
+    @property
+    def keyframe_times(self) -> tuple[Fraction, ...]:
+        return tuple(Fraction(offset, self.gap) for offset in self.keyframes)
 
     @property
     def middle(self) -> int:
@@ -44,6 +52,8 @@ PROTOCOLS = {
         Protocol("gap7", gap=8, offsets=(1, 2, 3, 4, 5, 6, 7), windows_at_most=3),
         Protocol("gap24", gap=24, offsets=(4, 8, 12, 16, 20), windows_at_most=2),
         Protocol("davis7", gap=8, offsets=(1, 2, 3, 4, 5, 6, 7), windows_at_most=None, shared_ends=True),
+        Protocol("keyframes8", gap=8, offsets=(1, 3, 5, 7), windows_at_most=3, keyframes=(2, 4, 6)),
+        Protocol("keyframes24", 24, offsets=(2, 6, 10, 14, 18, 22), windows_at_most=2, keyframes=(4, 8, 12, 16, 20)),
         Protocol("fcvg", gap=24, offsets=tuple(range(1, 24)), windows_at_most=None),
     )
 }

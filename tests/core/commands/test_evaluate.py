@@ -32,6 +32,30 @@ def test_evaluate_prints_a_table_and_writes_the_report(pair, capsys, cross_fade)
     assert [path.name for path in Path("sheets").iterdir()] == ["still.png"]
 
 
+def test_keyframes_are_shown_to_the_whole_method_alone(pair, capsys, cross_fade, monkeypatch):
+    pytest.importorskip("piq")
+    clip = Path("clips", "still")
+    clip.mkdir(parents=True)
+    for index in range(9):
+        Image.open("a.png").save(clip / f"{index}.png")
+    fitted = []
+
+    def fit_frames(interpolator, image0, image1, frames, times):
+        fitted.append((len(frames), times))
+        return "through keyframes"
+
+    def render(interpolator, image0, image1, trajectory, times):
+        assert trajectory == "through keyframes"
+        return blend(image0, image1, times)
+
+    monkeypatch.setattr(cross_fade, "fit_frames", fit_frames, raising=False)
+    monkeypatch.setattr(cross_fade, "render", render, raising=False)
+    methods = ["--methods", "rdvfi,straight,blend", "--sheets", "sheets"]
+    assert main(["evaluate", "clips", "--protocol", "keyframes8", *methods]) == 0
+    assert fitted == [(3, [0.25, 0.5, 0.75])] and cross_fade.made["keyframes"] == "straight"
+    assert "keyframes8 on clips: 1 clips, 1 windows, 4 interpolated frames" in capsys.readouterr().out
+
+
 def test_evaluate_interrupted_writes_what_is_done_and_says_so(pair, capsys, monkeypatch):
     pytest.importorskip("piq")
     for name in ("a", "b"):

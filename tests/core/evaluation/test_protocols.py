@@ -44,6 +44,14 @@ def test_whole_clips_are_cut_into_windows_from_the_first_frame_on():
         assert len(asked) == len(set(asked)) and len(protocol.offsets) == protocol.gap - 1
 
 
+@pytest.mark.parametrize(("name", "every"), [("keyframes8", 2), ("keyframes24", 4)])
+def test_frames_asked_for_lie_halfway_between_keyframes(name, every):
+    protocol = PROTOCOLS[name]
+    assert protocol.keyframes == tuple(range(every, protocol.gap, every))
+    assert protocol.offsets == tuple(range(every // 2, protocol.gap, every))
+    assert protocol.keyframe_times == tuple(Fraction(offset, protocol.gap) for offset in protocol.keyframes)
+
+
 @pytest.mark.parametrize("protocol", (GAP7, GAP24), ids=("gap7", "gap24"))
 def test_windows_are_disjoint_and_reach_both_ends(protocol):
     for frames in range(protocol.size, 120):

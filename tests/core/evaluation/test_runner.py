@@ -116,6 +116,22 @@ def test_frames_that_two_windows_share_are_read_for_both(tmp_path):
     )
 
 
+def test_true_frames_are_shown_as_keyframes_and_not_asked_for(tmp_path):
+    frames = panning(9, speed=2)
+    write_images(tmp_path / "clip", frames)
+    true = torch.from_numpy(frames).permute(0, 3, 1, 2) / 255
+    given = []
+
+    def remember(image0, image1, times, keyframes, at):
+        given.append((times, at))
+        assert torch.equal(image0, true[0]) and torch.equal(image1, true[8]) and torch.equal(keyframes, true[2:8:2])
+        return true[1::2]
+
+    report = evaluate(tmp_path, PROTOCOLS["keyframes8"], {"m": remember})
+    assert given == [([1 / 8, 3 / 8, 5 / 8, 7 / 8], [0.25, 0.5, 0.75])]
+    assert report.clips[0].mean("m", "psnr") == 80
+
+
 def test_a_clip_that_a_method_fails_on_is_left_out_for_all_and_counted(folder):
     def only_still(image0, image1, times):
         if not torch.equal(image0, image1):
