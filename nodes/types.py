@@ -61,10 +61,11 @@ class FlowValue(NamedTuple):
     visible1: Tensor
     coverage: Tensor
     colour: Tensor
+    keyframed: bool
 
     @classmethod
     def of(cls, flow: FlowPair) -> FlowValue:
-        return cls(flow.times[0], *(getattr(flow, name).cpu() for name in FLOW_MAPS))
+        return cls(flow.times[0], *(getattr(flow, name).cpu() for name in FLOW_MAPS), flow.keyframed)
 
     def flow(self) -> FlowPair:
         return FlowPair(*self)

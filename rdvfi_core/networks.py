@@ -19,9 +19,10 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "motion": AdjacentMotion,
     "fusion": IterativeFusion,
     "synthesis": Synthesis,
+    "keyframe_synthesis": Synthesis,
     "generator": KeyframeGenerator,
 }
-OPTIONAL = ("generator",)
+OPTIONAL = ("keyframe_synthesis", "generator")
 
 
 def load_networks(path: str | Path, operations=nn) -> dict[str, nn.Module]:
@@ -44,6 +45,13 @@ def check_complete(networks: dict[str, nn.Module]) -> None:
     missing = [name for name in NETWORKS if name not in networks and name not in OPTIONAL]
     if missing:
         raise ValueError(f"The weights lack the network '{missing[0]}'; choose a complete RDVFI weights file.")
+
+
+def renderer(networks: dict[str, nn.Module], keyframed: bool) -> nn.Module:
+    """phi_s for flows of a trajectory through keyframes or of one without. Keyframes show what lies between, so frames
+    along them are made otherwise than along straight motion, where the colours at tau are the ends' own."""
+    own = networks.get("keyframe_synthesis") if keyframed else None
+    return networks["synthesis"] if own is None else own
 
 
 def default_device() -> torch.device:

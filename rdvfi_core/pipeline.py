@@ -25,7 +25,7 @@ from .memory import TORCH, Memory, in_batches, pairs_at_once
 from .networks import check_complete, default_device, load_networks
 from .precision import mixed
 from .rendering import check_grid, render_frames
-from .trajectory import FlowPair, Trajectory
+from .trajectory import FlowPair, Trajectory, keyframed
 from .warp import resize
 
 
@@ -253,6 +253,7 @@ class Interpolator:
         """`stream` along flows that were sampled before."""
         pair = ImagePair.of(image0, image1, planes)
         times = check_times(flow.times[0] for flow in flows)
+        keyframed(flows)
         for flow in flows:
             if len(flow.to0) != 1:
                 raise ValueError(f"A flow holds {len(flow.to0)} times; hand over flows of one time each.")
@@ -260,8 +261,8 @@ class Interpolator:
         return self._render(pair, times, lambda i: flows[i].to(self.device), progress, should_stop)
 
     def _render(self, pair, times, flow_at, progress, should_stop) -> Iterator[Tensor]:
-        synthesis, how = self.networks["synthesis"], (self.device, self.dtype, self.memory)
-        return render_frames(synthesis, pair, times, flow_at, *how, progress, should_stop)
+        how = self.device, self.dtype, self.memory
+        return render_frames(self.networks, pair, times, flow_at, *how, progress, should_stop)
 
     def _keyframes(self, small0, small1, count, seed, steps, generated, should_stop) -> Keyframes:
         autoencoder = self.networks["autoencoder"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .callbacks import Progress, ShouldStop, check_stop
 from .image_pair import ImagePair
 from .memory import Memory, frames_at_once, in_batches
+from .networks import renderer
 from .precision import mixed
-from .synthesis import Synthesis
 from .trajectory import FlowPair
 
 
 def render_frames(
-    synthesis: Synthesis,
+    networks: dict[str, nn.Module],
     pair: ImagePair,
     times: Sequence[float],
     flow_at: Callable[[int], FlowPair],  # of the i-th time, on `device`
@@ -39,6 +39,7 @@ def render_frames(
             images = (image.expand(len(inner), -1, -1, -1) for image in (full0, full1, small0, small1))
             with torch.no_grad(), mixed(device, dtype):
                 flows = FlowPair.batch([flow_at(i) for i in inner])
+                synthesis = renderer(networks, flows.keyframed)
                 found = iter(synthesis(*images, flows).to("cpu", given0.dtype))
         return [next(found) if i in inner else ends[times[i]].to("cpu", copy=True) for i in batch]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,12 +41,14 @@ class FlowPair:
     visible1: Tensor  # (B, 1, h, w) in [0, 1]: seen in I1
     coverage: Tensor  # (B, 1, h, w) splat weight before filling: about 1 where motion is even, 0 in a hole
     colour: Tensor  # (B, 3, h, w) the knots' RGB, carried to tau
+    keyframed: bool = False  # whether the motion was fitted through keyframes
 
     @classmethod
     def batch(cls, pairs: Sequence[FlowPair]) -> FlowPair:
         """Several times in one: as many as the pairs hold together."""
         times = tuple(tau for pair in pairs for tau in pair.times)
-        return cls(times, **{name: torch.cat([getattr(pair, name) for pair in pairs]) for name in FLOW_MAPS})
+        maps = {name: torch.cat([getattr(pair, name) for pair in pairs]) for name in FLOW_MAPS}
+        return cls(times, **maps, keyframed=keyframed(pairs))
 
     @property
     def times(self) -> tuple[float, ...]:  # (B,)
@@ -58,6 +60,14 @@ class FlowPair:
 
     def to(self, device: torch.device | str) -> FlowPair:
         return replace(self, **{name: getattr(self, name).to(device) for name in FLOW_MAPS})
+
+
+def keyframed(pairs: Iterable[FlowPair]) -> bool:
+    """Whether flows were fitted through keyframes: all of them or none."""
+    kinds = {pair.keyframed for pair in pairs}
+    if len(kinds) > 1:
+        raise ValueError("Some of the flows were fitted through keyframes and some were not; use one kind at a time.")
+    return kinds == {True}
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +148,7 @@ class Trajectory:
             carried = [self._carried(knot, move) for knot, move in zip((a, a + 1), moves, strict=True)]
             carried, coverage = self._splat_interval(a, tau, moves, carried)
         to0, to1, visible0, visible1, colour = carried.split((2, 2, 1, 1, 3), 1)
-        return FlowPair(tau, to0, to1, visible0, visible1, coverage, colour)
+        return FlowPair(tau, to0, to1, visible0, visible1, coverage, colour, keyframed=len(self.times) > 2)
 
     def velocity(self, tau: float) -> Tensor:  # (B, 2, h, w) px of the motion grid per unit of tau
         """How fast, and which way, the pixel that is seen at tau moves there: the derivative of its cubic."""

@@ -1,11 +1,12 @@
 """Stage 1, motion-guided decoding: the trajectory estimator (phi1 and phi2) and phi_s learn to turn latent keyframes
 into flow and frames, by L_rec on frames in between. The generator, where there is one, is frozen.
 
-phi1 keeps its exact supervision on rendered pairs as a second term, as in `joint`. phi_s can learn alone, from a
-trajectory that is fitted as it always is."""
+phi_s is one of its own, which starts as a copy of the one that renders along straight motion; it can learn alone. phi1
+keeps its exact supervision on rendered pairs as a second term, as in `joint`."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import torch
@@ -24,17 +25,18 @@ from .rendering import Footage, window_losses, window_sheet, with_motion_loss, w
 from .windows import WindowBatch
 
 LARGEST = 140.0  # see `draw_scenes`
-DECODERS = ("motion", "fusion", "synthesis")
+DECODERS = ("motion", "fusion", "keyframe_synthesis")
 
 
 def train_decoding(
     plan: Plan,
-    networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, and perhaps a generator
+    networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, perhaps keyframe_synthesis, generator
     footage: Footage,
     frame_loss: FrameLoss,
     alone: bool = False,  # phi_s alone
 ) -> dict[str, nn.Module]:
     """Trains the DECODERS in the run folder and returns their averages."""
+    networks = {"keyframe_synthesis": copy.deepcopy(networks["synthesis"])} | networks
     autoencoder = frozen(networks["autoencoder"], plan.device)
     generator = frozen(networks["generator"], plan.device) if "generator" in networks else None
     still = DECODERS[:-1] if alone else ()
@@ -60,14 +62,14 @@ def train_decoding(
         window, pairs = data
         window = window.to(plan.device)
         with mixed(plan.device):
-            terms = window_losses(fitted(window), networks["synthesis"], window, frame_loss)
+            terms = window_losses(fitted(window), networks["keyframe_synthesis"], window, frame_loss)
             return terms if pairs is None else with_motion_loss(terms, networks["motion"], autoencoder, pairs)
 
     @torch.no_grad()
     def sheet(data: tuple[WindowBatch, PairBatch | None]) -> Sheet:
         window = data[0].to(plan.device)
         with mixed(plan.device):
-            return window_sheet(fitted(window), networks["synthesis"], window)
+            return window_sheet(fitted(window), networks["keyframe_synthesis"], window)
 
     run.train(batches, losses, sheet)
     return run.averaged

@@ -23,9 +23,10 @@ from ..diffusion import COSINE_V, add_noise, denoised, training_time
 from ..fitting import fit_keyframes
 from ..generator import KeyframeGenerator
 from ..keyframes import Keyframes, from_frames
+from ..networks import renderer
 from ..precision import mixed
 from .cache import Cache
-from .decoding import DECODERS, LARGEST
+from .decoding import LARGEST
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
 from .keyframe_sources import straight_base
 from .losses import FrameLoss
@@ -51,7 +52,7 @@ class Lesson:
 
 def train_generation(
     plan: Plan,
-    networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, generator
+    networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, perhaps keyframe_synthesis, generator
     footage: Footage,
     frame_loss: FrameLoss,
     terms: str = "full",
@@ -61,9 +62,8 @@ def train_generation(
     """Trains the generator in the run folder and returns its average. cache: folder for `cached` batches that are
     prepared once and then drawn in another order each time round; without it every batch is new."""
     generator = trained(networks["generator"], plan.device)
-    autoencoder, motion, fusion, synthesis = (
-        frozen(networks[name], plan.device) for name in ("autoencoder", *DECODERS)
-    )
+    still = *(networks[name] for name in ("autoencoder", "motion", "fusion")), renderer(networks, keyframed=True)
+    autoencoder, motion, fusion, synthesis = (frozen(network, plan.device) for network in still)
     extent = {"cached": cached} if cache is not None else {}
     settings = plan.settings("generator", terms=terms, loss=frame_loss.name, **vars(footage), **extent)
     run = Run(plan, {"generator": generator}, settings)

@@ -2,7 +2,7 @@
 
 From true keyframes alone phi2 learns nothing: composition along exact neighbours leaves its gate nothing to decide. So
 only a share of them is exact; the others are soft and grainy, are drawn toward the straight motion of the ends, or
-come out of the generator. Some windows have none, so that what learns by keyframes does not forget straight motion."""
+come out of the generator. Some windows have none, so that phi_s does not lean on keyframes alone."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from torch import nn
 from .autoencoder import train_autoencoder
 from .backbone_training import train_backbone
 from .backbones import open_backbone
-from .decoding import DECODERS, train_decoding
+from .decoding import train_decoding
 from .engine import Plan
 from .fusion import train_fusion
 from .generation import train_generation
@@ -152,7 +152,7 @@ STAGES = {
         "stage 1 of the paper: phi1, phi2 and phi_s through keyframes",
         _decoding,
         trains=(),
-        needs=DECODERS,
+        needs=("motion", "fusion", "synthesis"),
         steps=20000,
         batch=4,
         crop=(160, 224),
@@ -162,7 +162,7 @@ STAGES = {
         "stage 2 of the paper: the one-step generator",
         _generator,
         trains=("generator",),
-        needs=DECODERS,
+        needs=("motion", "fusion", "synthesis"),
         steps=40000,
         batch=8,
         crop=(128, 192),

@@ -377,6 +377,15 @@ def test_flow_pairs_of_several_times_become_one():
     assert again.times == (0.7, 0.25, 0.3, 0.5, 0.5) and len(again.to0) == 5
 
 
+def test_a_flow_pair_knows_whether_keyframes_shaped_it():
+    guided, straight = random_trajectory().sample(0.3), random_trajectory((0.0, 1.0)).sample(0.3)
+    assert guided.keyframed and not straight.keyframed
+    assert FlowPair.batch([guided, guided]).keyframed and not FlowPair.batch([straight]).keyframed
+    assert guided.to("cpu").keyframed
+    with pytest.raises(ValueError, match="Some of the flows were fitted through keyframes"):
+        FlowPair.batch([guided, straight])
+
+
 def test_every_entry_of_a_flow_pair_has_its_time():
     one_for_all = random_trajectory(batch=2).sample(0.3)
     assert one_for_all.times == (0.3, 0.3)

@@ -18,7 +18,7 @@ from rdvfi_core.motion import AdjacentMotion, Motion
 from rdvfi_core.synthesis import Synthesis
 from rdvfi_core.training import keyframe_sources
 from rdvfi_core.training.autoencoder import train_autoencoder
-from rdvfi_core.training.decoding import DECODERS, train_decoding
+from rdvfi_core.training.decoding import train_decoding
 from rdvfi_core.training.engine import Plan
 from rdvfi_core.training.fusion import fusion_losses, train_fusion
 from rdvfi_core.training.generation import denoise, latent_losses, prepare, train_generation
@@ -63,6 +63,9 @@ def clips(tmp_path) -> Path:
     for index in range(26):
         Image.fromarray(wide[:, 2 * index : 2 * index + 128]).save(folder / f"{index}.png")
     return tmp_path / "clips"
+
+
+ESTIMATOR = ("motion", "fusion")
 
 
 def copy(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -154,9 +157,10 @@ def test_decoding(tmp_path, networks, clips, monkeypatch):
     kinds = iter(("true", "soft", "straight", "generated", "none"))
     monkeypatch.setattr(keyframe_sources, "draw_source", lambda generated: next(kinds, "true"))
     fixed = frozen(networks, "autoencoder", "generator")
-    before = frozen(networks, *DECODERS)
+    before = frozen(networks, *ESTIMATOR, "synthesis")
+    before["keyframe_synthesis"] = before["synthesis"]
     found = train_decoding(plan(tmp_path / "run", batch=1, steps=5), networks, Footage(str(clips), None), STAND_IN)
-    assert set(found) == set(DECODERS)
+    assert set(found) == {*ESTIMATOR, "keyframe_synthesis"}
     for name, network in found.items():
         check_trained(network, before[name])
     check_frozen(networks, fixed)
@@ -166,12 +170,18 @@ def test_decoding(tmp_path, networks, clips, monkeypatch):
 @pytest.mark.parametrize("kind", ["true", "none"])
 def test_phi_s_learns_decoding_alone(tmp_path, networks, clips, monkeypatch, kind):
     monkeypatch.setattr(keyframe_sources, "draw_source", lambda generated: kind)
-    fixed, before = frozen(networks, "autoencoder", "motion", "fusion"), copy(networks["synthesis"])
+    fixed, before = frozen(networks, "autoencoder", *ESTIMATOR, "synthesis"), copy(networks["synthesis"])
     settings = plan(tmp_path / "run", batch=1, steps=2)
     found = train_decoding(settings, networks, Footage(str(clips), None), STAND_IN, alone=True)
-    assert set(found) == {"synthesis"}
-    check_trained(found["synthesis"], before)
+    assert set(found) == {"keyframe_synthesis"}
+    check_trained(found["keyframe_synthesis"], before)
     check_frozen(networks, fixed)
+    with torch.no_grad():
+        found["keyframe_synthesis"].correction.enter.bias += 5.0
+    again = train_decoding(
+        plan(tmp_path / "more", batch=1, steps=1), networks | found, Footage(str(clips), None), STAND_IN, alone=True
+    )
+    assert again["keyframe_synthesis"].correction.enter.bias.min() > 3  # it goes on from the one that is there
 
 
 def test_keyframes_to_decode_come_in_several_numbers(networks, monkeypatch):
@@ -195,7 +205,7 @@ def test_sources_come_in_their_shares():
 
 @pytest.mark.parametrize("terms", ["latent", "latent+l2", "full"])
 def test_generator(tmp_path, networks, clips, terms):
-    fixed = frozen(networks, "autoencoder", *DECODERS)
+    fixed = frozen(networks, "autoencoder", *ESTIMATOR, "synthesis")
     before = copy(networks["generator"])
     loss = FrameLoss(CPU, perceptual=terms != "latent+l2")
     found = train_generation(plan(tmp_path / "run", batch=1), networks, Footage(str(clips), None), loss, terms)
@@ -233,7 +243,9 @@ def test_the_loss_of_latents_has_one_scale_at_every_noise_time(networks):
 
 def test_the_frame_term_reaches_the_generator_through_the_chain(networks):
     window = next(iter(Windows(None, None, 3, 1, (64, 64), keyframes=3)))
-    autoencoder, motion, fusion, synthesis = (networks[n].requires_grad_(False) for n in ("autoencoder", *DECODERS))
+    autoencoder, motion, fusion, synthesis = (
+        networks[n].requires_grad_(False) for n in ("autoencoder", *ESTIMATOR, "synthesis")
+    )
     z = prepare(window, autoencoder, motion).base.requires_grad_()
     keyframes = Keyframes(z, window.knot_times[1:-1], "rdvfi")
     trajectory = fit_keyframes(motion, fusion, autoencoder, *window.ends, keyframes)

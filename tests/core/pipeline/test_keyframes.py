@@ -70,6 +70,25 @@ def test_frames_fit_where_the_motion_grid_has_another_motion_grid(interpolator):
     assert interpolator.encode_frames(image[None], [0.5], size=(64, 96)).latents.shape[-2:] == (8, 12)
 
 
+def test_frames_through_keyframes_have_a_phi_s_of_their_own(interpolator, pair, monkeypatch):
+    class Grey(torch.nn.Module):
+        def forward(self, image0, image1, small0, small1, flows):
+            return torch.full_like(image0, 0.5)
+
+    straight = interpolator.fit(*pair, keyframes="straight")
+    guided = interpolator.fit_keyframes(*pair, interpolator.encode_frames(torch.stack(pair), [0.3, 0.6]))
+    plain = interpolator.render(*pair, guided, [0.4])
+    before = interpolator.render(*pair, straight, [0.4])
+    monkeypatch.setitem(interpolator.networks, "keyframe_synthesis", Grey())
+    assert (interpolator.render(*pair, guided, [0.4]) == 0.5).all() and not (plain == 0.5).all()
+    assert torch.equal(interpolator.render(*pair, straight, [0.4]), before)
+    flows = [guided.sample(tau) for tau in (0.3, 0.4)]  # at a knot and between
+    assert all((frame == 0.5).all() for frame in interpolator.fuse(*pair, flows))
+    assert torch.equal(next(iter(interpolator.fuse(*pair, [straight.sample(0.4)]))), before[0])
+    with pytest.raises(ValueError, match="Some of the flows were fitted through keyframes and some were not; use one"):
+        interpolator.fuse(*pair, [straight.sample(0.4), *flows])
+
+
 def test_one_direct_estimate_per_keyframe_leaves_out_the_chain(interpolator, pair, monkeypatch):
     keyframes = interpolator.encode_frames(torch.stack(pair), [0.3, 0.6])
     chained = interpolator.fit_keyframes(*pair, keyframes)
