@@ -88,8 +88,7 @@ def fit_keyframes(
     pictures = torch.cat(colours)
     if long_range == "best":
         half_features = motion.encode(_encode(autoencoder, _half(pictures)))
-        straight = fit_straight(motion, autoencoder, small0, small1)
-        straight_ways = [straight.sample(time) for time in times]
+        straight_ways = _straight_ways(motion, autoencoder, small0, small1, times)
     advance()
 
     def of(values: Features | Tensor, *knots: int) -> Features | Tensor:
@@ -116,7 +115,7 @@ def fit_keyframes(
         flow, seen_in = found.flow, (of(pictures, *here), of(pictures, *ends))
         if long_range == "best":
             at_once = _two_scales(motion, *((of(size, *here), of(size, *ends)) for size in (half_features, features)))
-            even = torch.cat((straight_ways[here[0]].to0, straight_ways[here[1]].to1))
+            even = torch.cat((straight_ways[here[0]][0], straight_ways[here[1]][1]))
             flow = best_of((flow, at_once.flow, even), *seen_in)
         flow = align(flow, *seen_in)
         for chain, step in ((to0, 0), (to1, 1)):
@@ -129,6 +128,13 @@ def fit_keyframes(
     importance = [_importance(torch.minimum(*pair)) for pair in zip(shown_before, shown_after, strict=True)]
     fields = (to0, to1[::-1], previous, following, visible0, visible1[::-1], importance, colours)
     return Trajectory(times, *(torch.stack(field, 1) for field in fields))
+
+
+def _straight_ways(
+    motion: AdjacentMotion, autoencoder: Autoencoder, small0: Tensor, small1: Tensor, times: tuple[float, ...]
+) -> list[tuple[Tensor, Tensor]]:  # (B, 2, h, w) to I0 and to I1 from each time
+    straight = fit_straight(motion, autoencoder, small0, small1)
+    return [(flows.to0, flows.to1) for flows in map(straight.sample, times)]
 
 
 def _two_scales(motion: AdjacentMotion, half: tuple[Features, Features], full: tuple[Features, Features]) -> Motion:
