@@ -89,9 +89,10 @@ class Run:
         writes a checkpoint and raises Interrupted."""
         from tqdm import tqdm
 
-        plan, before, started = self.plan, self.seconds, time.monotonic()
+        plan, before = self.plan, self.seconds
         rank, processes, batch = plan.processes.rank, plan.processes.count, None
         stream = batches(Share(self.step * plan.accumulate, rank, processes))
+        started = time.monotonic()  # a cache may have been filled for the stream; that is no training
         hidden = not plan.processes.first
         bar = tqdm(
             total=self.schedule.steps, initial=self.step, desc=plan.folder.name, mininterval=5, disable=hidden or None

@@ -5,6 +5,7 @@ import math
 import os
 import resource
 import signal
+import time
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -220,6 +221,19 @@ def test_a_run_by_the_clock_ends_in_time_with_its_rate_all_the_way_down(tmp_path
     assert work.progress == sorted(work.progress) and 0.9 < work.progress[-1] < 1
     assert run.optimizer.param_groups[0]["lr"] < 0.1 * 0.05
     assert run.curves[-1]["step"] == run.step
+
+
+def test_preparing_batches_is_no_training(tmp_path, monkeypatch):
+    clock = iter([0.0, *range(1000, 10_000, 7)])
+    monkeypatch.setattr("rdvfi_core.training.engine.time.monotonic", lambda: float(next(clock)))
+
+    def prepared(share):
+        time.monotonic()  # a cache is filled, from 0 to 1000 s
+        return batches(share)
+
+    run = make(tmp_path, schedule=Schedule(steps=None, learning_rate=0.05, minutes=2))
+    run.train(prepared, Task(run))
+    assert 120 <= run.seconds < 127 and run.step == 17
 
 
 @pytest.mark.parametrize("networks", [{"net": linear(4)}, {"other": linear()}, {"net": linear(), "more": linear()}])
