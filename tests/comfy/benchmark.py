@@ -1,8 +1,10 @@
-"""What the nodes cost beside the bare Interpolator, and how much memory they take, inside a real ComfyUI:
+"""What the nodes cost beside the bare Interpolator and beside core's RIFE and FILM, and how much memory they take,
+inside a real ComfyUI:
 
     python tests/comfy/benchmark.py [--size 1024x576] [--multiplier 8] [--frames 25]
 
-Starts itself again with ComfyUI's interpreter. Previews are encoded as the server does it."""
+Starts itself again with ComfyUI's interpreter. Previews are encoded as the server does it. Core's networks have their
+default sizes and random weights: their speed and memory do not depend on what they have learned."""
 
 from __future__ import annotations
 
@@ -15,11 +17,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 REPEATS = 5
 MIB = 2**20
+MEMORY = {f"memory of {name}": name for name in ("rdvfi", "rife", "film")}  # a process of its own each
 
 
 def main() -> None:
@@ -27,7 +32,7 @@ def main() -> None:
     parser.add_argument("--size", default="1024x576")
     parser.add_argument("--multiplier", type=int, default=8)
     parser.add_argument("--frames", type=int, default=25, help="of the clip whose memory is measured")
-    parser.add_argument("--part", choices=("time", "memory"), help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=("time", "peers", *MEMORY), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part is None:
         sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
@@ -36,16 +41,19 @@ def main() -> None:
         comfyui = find_comfyui()
         if comfyui is None:
             sys.exit("No ComfyUI here: set COMFYUI_PATH.")
-        for part in ("time", "memory"):
+        for part in ("time", "peers", *MEMORY):
             command = [python_of(comfyui), str(Path(__file__).resolve()), *sys.argv[1:], "--part", part]
-            environment = os.environ | {"PYTHONPATH": str(comfyui)}
+            environment = os.environ | {"PYTHONPATH": str(comfyui), "TQDM_DISABLE": "1"}
             subprocess.run(command, cwd=comfyui, env=environment, check=True)
         return
     width, height = map(int, args.size.split("x"))
     nodes = load_pack()
-    print(time_of_nodes(nodes, width, height, args.multiplier) if args.part == "time" else memory_of_nodes(
-        nodes, width, height, args.multiplier, args.frames
-    ))  # fmt: skip
+    if args.part == "time":
+        print(time_of_nodes(nodes, width, height, args.multiplier))
+    elif args.part == "peers":
+        print(time_beside_peers(nodes, width, height, args.multiplier))
+    else:
+        print(memory_of_node(nodes, MEMORY[args.part], width, height, args.multiplier, args.frames))
 
 
 def load_pack():
@@ -93,22 +101,60 @@ def time_of_nodes(nodes, width: int, height: int, multiplier: int) -> str:
         def node() -> None:
             nodes.RDVFIInterpolate.execute(model, images, multiplier, 24.0, "auto", 0)
 
-        bare(), node()
-        taken = {bare: [], node: []}
-        for _ in range(REPEATS):
-            for work in taken:
-                began = time.perf_counter()
-                work()
-                taken[work].append(time.perf_counter() - began)
-        medians = {work: statistics.median(seconds) / (multiplier - 1) for work, seconds in taken.items()}
+        taken = medians(bare, node)
+    bare_ms, node_ms = (1000 * seconds / (multiplier - 1) for seconds in taken)
     return (
         f"{width}x{height}, x{multiplier}, phase 1 included, medians of {REPEATS}: Interpolator "
-        f"{1000 * medians[bare]:.1f} ms per new frame, RDVFIInterpolate {1000 * medians[node]:.1f} ms, "
-        f"ratio {medians[node] / medians[bare]:.3f}"
+        f"{bare_ms:.1f} ms per new frame, RDVFIInterpolate {node_ms:.1f} ms, ratio {node_ms / bare_ms:.3f}"
     )
 
 
-def memory_of_nodes(nodes, width: int, height: int, multiplier: int, frames: int) -> str:
+def medians(*works: Callable[[], object]) -> list[float]:  # seconds of each, by turns, after a first run
+    taken = [[] for _ in works]
+    for repeat in range(REPEATS + 1):
+        for work, seconds in zip(works, taken, strict=True):
+            began = time.perf_counter()
+            work()
+            if repeat:
+                seconds.append(time.perf_counter() - began)
+    return [statistics.median(seconds) for seconds in taken]
+
+
+def interpolation(nodes, name: str) -> Callable:
+    """A node's work: (images, multiplier) -> images."""
+    if name == "rdvfi":
+        model = nodes.RDVFILoadModel.execute("built-in", "auto").result[0]
+        return lambda images, multiplier: nodes.RDVFIInterpolate.execute(model, images, multiplier, 24.0, "auto", 0)
+    import torch
+    from comfy.model_management import get_torch_device, should_use_fp16, unet_offload_device
+    from comfy.model_patcher import CoreModelPatcher
+    from comfy_extras.frame_interpolation_models import film_net, ifnet
+    from comfy_extras.nodes_frame_interpolation import FrameInterpolate
+
+    network = ifnet.IFNet() if name == "rife" else film_net.FILMNet()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.02)
+    dtype = torch.float16 if should_use_fp16(get_torch_device()) else torch.float32  # as core's loader chooses
+    patcher = CoreModelPatcher(network.eval().to(dtype), get_torch_device(), unet_offload_device())
+    return lambda images, multiplier: FrameInterpolate.execute(patcher, images, multiplier)
+
+
+def time_beside_peers(nodes, width: int, height: int, multiplier: int) -> str:
+    import torch
+
+    encode_previews()
+    with torch.inference_mode():
+        images = nodes.RDVFISampleClip.execute(2, width, height).result[0]
+        works = [interpolation(nodes, name) for name in MEMORY.values()]
+        taken = medians(*(partial(work, images, multiplier) for work in works))
+    each = ", ".join(
+        f"{name} {1000 * seconds / (multiplier - 1):.1f} ms ({seconds / taken[0]:.2f})"
+        for name, seconds in zip(MEMORY.values(), taken, strict=True)
+    )
+    return f"{width}x{height}, x{multiplier}, medians of {REPEATS}, per new frame (and beside rdvfi): {each}"
+
+
+def memory_of_node(nodes, name: str, width: int, height: int, multiplier: int, frames: int) -> str:
     """Resident memory, at its peak, beyond what the process held with model and input loaded."""
     import torch
 
@@ -116,15 +162,15 @@ def memory_of_nodes(nodes, width: int, height: int, multiplier: int, frames: int
     with torch.inference_mode():
         images = nodes.RDVFISampleClip.execute(2, width, height).result[0]
         images = images.repeat(frames // 2 + 1, 1, 1, 1)[:frames].clone()
-        model = nodes.RDVFILoadModel.execute("built-in", "auto").result[0]
-        nodes.networks.loaded(model)
+        work = interpolation(nodes, name)
         before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        result = nodes.RDVFIInterpolate.execute(model, images, multiplier, 24.0, "auto", 0).result[0]
+        result = work(images, multiplier).result[0]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     given, made = (tensor.numel() * tensor.element_size() for tensor in (images, result))
     return (
-        f"{width}x{height}, {frames} frames x{multiplier}: input {given / MIB:.0f} MiB, output {made / MIB:.0f} MiB, "
-        f"{(peak - before - made) / MIB:.0f} MiB beside them; the process held {(before - given) / MIB:.0f} MiB before"
+        f"{name}, {width}x{height}, {frames} frames x{multiplier}: input {given / MIB:.0f} MiB, output "
+        f"{made / MIB:.0f} MiB, {(peak - before - made) / MIB:.0f} MiB beside them; the process held "
+        f"{(before - given) / MIB:.0f} MiB before"
     )
 
 
