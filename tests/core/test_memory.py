@@ -251,7 +251,8 @@ def interpolator() -> Interpolator:
 @pytest.fixture(autouse=True)
 def in_one_iteration(monkeypatch):
     """Every iteration makes the same tensors again, so that one shows the peak of all."""
-    monkeypatch.setattr(fitting, "ADJACENT_ITERATIONS", 1)
+    for name in ("COARSE_ITERATIONS", "REFINING_ITERATIONS", "ADJACENT_ITERATIONS"):
+        monkeypatch.setattr(fitting, name, 1)
     monkeypatch.setattr(fusion, "ITERATIONS", 1)
 
 
@@ -265,11 +266,11 @@ def test_the_estimate_of_phase_1_is_honest_for_straight_motion(interpolator):
     assert found <= phase1_bytes() <= 3 * found, f"{found / 2**20:.1f} MiB"
 
 
-@pytest.mark.parametrize("count", [1, KEYFRAMES, MOST_KEYFRAMES])
+@pytest.mark.parametrize("count", [1, KEYFRAMES, MOST_KEYFRAMES, 33])
 def test_the_estimate_of_phase_1_is_honest_along_keyframes(interpolator, count):
     (image0, image1, *_), frames = pictures(2, 256, 448), pictures(count, 256, 448)
     found = peak(lambda: interpolator.fit_frames(image0, image1, frames, uniform_times(count)))
-    assert found <= phase1_bytes(count) <= 3 * found, f"{found / 2**20:.1f} MiB"
+    assert 1.1 * found <= phase1_bytes(count) <= 2 * found, f"{found / 2**20:.1f} MiB"
 
 
 @pytest.fixture(scope="module")
