@@ -34,7 +34,7 @@ def fit_straight(
     batch = len(small0)
     found = long_range_motion(motion, autoencoder, torch.cat((small0, small1)))
     visible = found.visible.float()
-    importance = _importance(visible) if found.front is None else _importance(visible) + FRONT_IMPORTANCE * found.front
+    importance = _importance(visible) + FRONT_IMPORTANCE * found.front
     return Trajectory.straight(
         found.flow[:batch],
         found.flow[batch:],

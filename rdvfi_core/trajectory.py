@@ -39,7 +39,7 @@ class FlowPair:
     to1: Tensor  # (B, 2, h, w) f_{tau->1}
     visible0: Tensor  # (B, 1, h, w) in [0, 1]: seen in I0
     visible1: Tensor  # (B, 1, h, w) in [0, 1]: seen in I1
-    coverage: Tensor  # (B, 1, h, w) splat weight before filling: about 1 where motion is even, 0 in a hole
+    coverage: Tensor  # (B, 1, h, w) splat weight before filling: 0 in a hole, 1 in even motion, 403 in front
     colour: Tensor  # (B, 3, h, w) the knots' RGB, carried to tau
     keyframed: bool = False  # whether the motion was fitted through keyframes
 
@@ -81,7 +81,7 @@ class Trajectory:
     next: Tensor  # (B, M, 2, h, w) f_{k->k+1}; the last knot's is not used
     visible0: Tensor  # (B, M, 1, h, w) in [0, 1]: the knot's pixel is seen in I0
     visible1: Tensor  # (B, M, 1, h, w) in [0, 1]: the knot's pixel is seen in I1
-    importance: Tensor  # (B, M, 1, h, w) log-weight in the splat, clamped to [-20, 0] there
+    importance: Tensor  # (B, M, 1, h, w) log-weight in the splat, clamped to [-20, 6] there
     colour: Tensor  # (B, M, 3, h, w) RGB of the knots
     _latest: dict = field(default_factory=dict, init=False, repr=False)  # displacements of the interval used last
 

@@ -61,7 +61,7 @@ def _thin(size: Size) -> Scenes:
     sticks = [
         Layer(_paint(SAND, 6, 0.05), rectangle(0.008, 0.9), (x, 0.5), 0.35, shift=(0.12, 0.0)) for x in (0.2, 0.45, 0.7)
     ]
-    return arrange((_ground(), *(stick for stick in sticks)), *size, camera=(-0.05, 0.0, 0.0, 0.0))
+    return arrange((_ground(), *sticks), *size, camera=(-0.05, 0.0, 0.0, 0.0))
 
 
 def _crossing(size: Size) -> Scenes:

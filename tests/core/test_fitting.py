@@ -140,7 +140,7 @@ def test_ways_to_an_end_are_chained_estimated_at_once_and_straight(taken, speed,
         return ways[taken]
 
     thrice = torch.cat((everywhere(3 * SPEED), everywhere(-3 * SPEED)))
-    straight = Motion(thrice, torch.full_like(thrice[:, :1], 9.0))
+    straight = Motion(thrice, torch.full_like(thrice[:, :1], 9.0), (), torch.zeros_like(thrice[:, :1]))
     monkeypatch.setattr(fitting, "long_range_motion", lambda *networks_and_images: straight)
     monkeypatch.setattr(fitting, "best_of", take)
     found = fit_keyframes(Biased(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
@@ -148,6 +148,25 @@ def test_ways_to_an_end_are_chained_estimated_at_once_and_straight(taken, speed,
     for k, time in enumerate(found.times):
         torch.testing.assert_close(found.to0[:, k][middle], everywhere(-time * speed * SPEED)[middle])
         torch.testing.assert_close(found.to1[:, k][middle], everywhere((1 - time) * speed * SPEED)[middle])
+
+
+def test_ways_to_an_end_are_compared_by_the_pictures_of_the_knot_and_of_that_end(monkeypatch):
+    asked, ends = [], []
+
+    def take(ways, here, there):
+        asked.extend(zip(level(here), level(there), strict=True))
+        return ways[0]
+
+    def straight(motion, autoencoder, images):
+        ends.append(level(images))
+        flow = torch.zeros(len(images), 2, 64, 96)
+        return Motion(flow, flow[:, :1], (), flow[:, :1])
+
+    monkeypatch.setattr(fitting, "best_of", take)
+    monkeypatch.setattr(fitting, "long_range_motion", straight)
+    fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
+    assert set(asked) == {(0.25, 0), (0.5, 0), (1, 0), (0.5, 1), (0.25, 1), (0, 1)}
+    assert ends == [[0, 1]]
 
 
 def test_phi2_gets_the_composition_along_the_chain_with_the_right_end():
@@ -219,13 +238,15 @@ def test_the_images_correct_what_phi1_finds_between_the_ends():
     assert along(found.to0[:, 1]) == pytest.approx(-0.6, abs=0.05)
 
 
-def test_the_pictures_correct_every_link_and_every_way_to_an_end():
+@pytest.mark.parametrize("long_range", LONG_RANGE)
+def test_the_pictures_correct_every_link_and_every_way_to_an_end(long_range, monkeypatch):
+    monkeypatch.setattr(fitting, "best_of", lambda ways, here, there: ways[0])
     half = Keyframes(Patches().encode(drifted(0.5))[:, None], (0.5,), "rdvfi")
 
     def nothing(knot, end, base):
         return Motion(torch.zeros_like(base), torch.full_like(base[:, :1], 9.0))
 
-    found = fit_keyframes(Slow(), nothing, Patches(), drifted(0), drifted(1), half)
+    found = fit_keyframes(Slow(), nothing, Patches(), drifted(0), drifted(1), half, long_range=long_range)
     for k, time in enumerate(found.times):
         ways = [(found.to0, 0, -time), (found.to1, 2, 1 - time), (found.previous, 0, -0.5), (found.next, 2, 0.5)]
         for flow, end, part in ways:
