@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 import torch
 from comfyui import PACK, REPOSITORY, Server, in_comfyui
 from graphs import LOADER, fit, flow, fuse, interpolate, keyframes, node, preview, sample
@@ -135,7 +136,7 @@ from pack.nodes.networks import load_patcher
 from pack.rdvfi_core.weights import shipped
 from pack.rdvfi_core.sample import sample_scene
 scene = sample_scene(96, 160)
-a, b = scene.render(0.0).image, scene.render(1.0).image
+a, middle, b = (scene.render(tau).image for tau in (0.0, 0.5, 1.0))
 cpu = torch.device("cpu")
 frames, cast = [], []
 with torch.inference_mode():
@@ -143,7 +144,9 @@ with torch.inference_mode():
         patcher = load_patcher(str(shipped()), "fp32")
         room = 0 if share is None else max(1, int(share * patcher.model_size()))
         patcher.patch_model(cpu, lowvram_model_memory=room)
-        frames.append(patcher.model.interpolator(cpu)(a, b, [0.5]))
+        interpolator = patcher.model.interpolator(cpu)
+        guided = interpolator.render(a, b, interpolator.fit_frames(a, b, middle, [0.5]), [0.3])
+        frames.append(torch.cat((interpolator(a, b, [0.5]), guided)))
         cast.append(sum(getattr(m, "comfy_cast_weights", False) for m in patcher.model.modules()))
 print(json.dumps({"equal": all(torch.equal(frames[0], f) for f in frames[1:]), "cast": cast}))
 """,
@@ -171,6 +174,37 @@ print(json.dumps({"trajectory": count(value), "flows": count([FlowValue.of(traje
 """,
     )
     assert found == {"trajectory": 2 * 14 * 64 * 64, "flows": 10 * 64 * 64, "same": True}
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_nodes_along_keyframes_give_the_frames_of_the_core(comfyui, direct):
+    """The flow tells the last node which phi_s is meant."""
+    found = in_comfyui(
+        comfyui,
+        f"""
+from pack.nodes.flow import RDVFISampleFlow, RDVFIWarpFuse
+from pack.nodes.keyframes_from_frames import RDVFIKeyframesFromFrames
+from pack.nodes.networks import load_patcher
+from pack.nodes.trajectory import RDVFIFitTrajectory
+from pack.rdvfi_core.weights import shipped
+from pack.rdvfi_core.sample import sample_scene
+patcher = load_patcher(str(shipped()), "fp32")
+scene = sample_scene(96, 160)
+frames = torch.cat([scene.render(i / 4).image for i in range(5)])
+images = frames.movedim(1, -1)
+with torch.inference_mode():
+    keys = RDVFIKeyframesFromFrames.execute(patcher, images, 0, True).result[0]
+    fitted = RDVFIFitTrajectory.execute(patcher, images[:1], images[-1:], {direct}, keys).result[0]
+    flow = RDVFISampleFlow.execute(fitted, 1, "0.3", "cubic").result[0]
+    shown = RDVFIWarpFuse.execute(patcher, images[:1], images[-1:], flow).result[0]
+    core = patcher.model.interpolator(torch.device("cpu"))
+    keyframes = core.encode_frames(frames[1:-1], [0.25, 0.5, 0.75])
+    wanted = [core.render(frames[0], frames[-1], core.fit_keyframes(frames[0], frames[-1], keyframes, long_range=way),
+                          [0.3]).movedim(1, -1) for way in ("best", "direct")]
+print(json.dumps([torch.equal(shown, frame) for frame in wanted]))
+""",
+    )
+    assert found == [not direct, direct]
 
 
 def test_the_pack_imports_without_comfyui():

@@ -38,6 +38,9 @@ def test_pairs_do_not_depend_on_each_other():
     assert together[0].tolist() == [[20, 2], [-20, -27]]  # the second peaks are noise beside the first ones
 
 
-def test_empty_pictures_give_shifts_all_the_same():
-    found = strongest_shifts(torch.zeros(2, 2, 8, 8), torch.zeros(2, 2, 8, 8), 4)
-    assert found.isfinite().all()
+def test_an_empty_picture_gives_shifts_and_does_not_touch_the_pair_beside_it():
+    empty, (first, second) = torch.zeros(1, 2, HEIGHT, WIDTH), (picture((1, 10, 10)), picture((1, 30, 12)))
+    found = strongest_shifts(torch.cat((empty, first)), torch.cat((empty, second)), 4)
+    assert found[0, 1].tolist() == [20, 2]
+    for shifts in found.unbind(1):
+        assert len({tuple(shift) for shift in shifts.tolist()}) == 4

@@ -378,7 +378,7 @@ def test_flow_pairs_of_several_times_become_one():
 
 
 def test_a_flow_pair_knows_whether_keyframes_shaped_it():
-    guided, straight = random_trajectory().sample(0.3), random_trajectory((0.0, 1.0)).sample(0.3)
+    guided, straight = random_trajectory((0.0, 0.5, 1.0)).sample(0.3), random_trajectory((0.0, 1.0)).sample(0.3)
     assert guided.keyframed and not straight.keyframed
     assert FlowPair.batch([guided, guided]).keyframed and not FlowPair.batch([straight]).keyframed
     assert guided.to("cpu").keyframed

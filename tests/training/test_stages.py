@@ -215,6 +215,16 @@ def test_generator(tmp_path, networks, clips, terms):
     assert ("psnr" in row) == (terms != "latent") and row["base"] > 0
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_the_generator_learns_through_the_phi_s_of_keyframes(tmp_path, networks, clips, own):
+    asked = []
+    networks |= {"keyframe_synthesis": Synthesis(8, 8)} if own else {}
+    for name in ("synthesis", "keyframe_synthesis")[: 1 + own]:
+        networks[name].register_forward_pre_hook(lambda *_, name=name: asked.append(name))
+    train_generation(plan(tmp_path / "run", batch=1, steps=1), networks, Footage(str(clips), None), STAND_IN)
+    assert set(asked) == {"keyframe_synthesis" if own else "synthesis"}
+
+
 def test_the_generator_learns_what_straight_motion_misses(networks):
     """One batch by heart, at the end of the schedule, where training is what use is: pure noise, one step."""
     torch.manual_seed(0)

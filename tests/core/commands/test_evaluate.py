@@ -49,10 +49,13 @@ def test_keyframes_are_shown_to_the_whole_method_alone(pair, capsys, cross_fade,
 
     monkeypatch.setattr(cross_fade, "fit_frames", fit_frames, raising=False)
     monkeypatch.setattr(cross_fade, "render", render, raising=False)
+    motions = []
+    monkeypatch.setattr(evaluate_command, "ClipSheets", lambda folder, flows: motions.extend(flows))
     methods = ["--methods", "rdvfi,straight,blend", "--sheets", "sheets"]
     assert main(["evaluate", "clips", "--protocol", "keyframes8", *methods]) == 0
     assert fitted == [(3, [0.25, 0.5, 0.75])]
     assert cross_fade.made["keyframes"] == "straight"
+    assert "straight" in motions and "rdvfi" not in motions  # which has another motion through keyframes
     assert "keyframes8 on clips: 1 clips, 1 windows, 4 interpolated frames" in capsys.readouterr().out
 
 

@@ -11,6 +11,7 @@ from video_files import LOSSLESS, clip_of, write
 from rdvfi_core import Interpolator, memory
 from rdvfi_core.conventions import motion_size
 from rdvfi_core.timeline import Timeline
+from rdvfi_core.video import convert as converting
 from rdvfi_core.video import parts, reader, writer
 from rdvfi_core.video.colour import to_integers, to_rgb, to_tensor
 from rdvfi_core.video.convert import Choices, convert, make_job
@@ -59,3 +60,23 @@ def test_few_frames_are_held_at_once(tmp_path, monkeypatch, grey, large):
     job = make_job(*clip_of(source), timeline, tmp_path / "out.mkv", Choices("ffv1"))
     convert(interpolator, job, lambda done, total, frame: written.add(frame))
     assert held == [0] + [0 if large else 1] * (len(job.plan) - 1)
+
+
+def test_memory_is_looked_at_after_every_frame_of_every_part(tmp_path, monkeypatch):
+    seen = []
+
+    class Remember:
+        def begin(self) -> None:
+            seen.append(0)
+
+        def check(self, frame: Tensor) -> None:
+            assert frame.shape[-2:] == (64, 96)
+            seen[-1] += 1
+
+    monkeypatch.setattr(parts.split, "__defaults__", (4, 2))
+    monkeypatch.setattr(converting, "EvenParts", Remember)
+    monkeypatch.setattr(motion_size, "__defaults__", (64 * 96,))
+    source = write(tmp_path / "in.mkv", [to_integers(frame) for frame in moving(5, (2, 1), 64, 96)], **LOSSLESS)
+    job = make_job(*clip_of(source), Timeline.multiplied(2), tmp_path / "out.mkv", Choices("ffv1"))
+    convert(Interpolator(random_networks(), "cpu"), job)
+    assert seen == [len(span) for span in job.spans] and len(seen) > 1
