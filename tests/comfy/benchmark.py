@@ -24,7 +24,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 REPEATS = 5
 MIB = 2**20
-MEMORY = {f"memory of {name}": name for name in ("rdvfi", "rife", "film")}  # a process of its own each
+METHODS = ("rdvfi", "rife", "film")  # each in a process of its own: in one, they push each other's weights out
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--size", default="1024x576")
     parser.add_argument("--multiplier", type=int, default=8)
     parser.add_argument("--frames", type=int, default=25, help="of the clip whose memory is measured")
-    parser.add_argument("--part", choices=("time", "peers", *MEMORY), help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=("nodes", *METHODS), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part is None:
         sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
@@ -41,19 +41,17 @@ def main() -> None:
         comfyui = find_comfyui()
         if comfyui is None:
             sys.exit("No ComfyUI here: set COMFYUI_PATH.")
-        for part in ("time", "peers", *MEMORY):
+        for part in ("nodes", *METHODS):
             command = [python_of(comfyui), str(Path(__file__).resolve()), *sys.argv[1:], "--part", part]
             environment = os.environ | {"PYTHONPATH": str(comfyui), "TQDM_DISABLE": "1"}
             subprocess.run(command, cwd=comfyui, env=environment, check=True)
         return
     width, height = map(int, args.size.split("x"))
     nodes = load_pack()
-    if args.part == "time":
+    if args.part == "nodes":
         print(time_of_nodes(nodes, width, height, args.multiplier))
-    elif args.part == "peers":
-        print(time_beside_peers(nodes, width, height, args.multiplier))
     else:
-        print(memory_of_node(nodes, MEMORY[args.part], width, height, args.multiplier, args.frames))
+        print(time_and_memory(nodes, args.part, width, height, args.multiplier, args.frames))
 
 
 def load_pack():
@@ -139,38 +137,25 @@ def interpolation(nodes, name: str) -> Callable:
     return lambda images, multiplier: FrameInterpolate.execute(patcher, images, multiplier)
 
 
-def time_beside_peers(nodes, width: int, height: int, multiplier: int) -> str:
+def time_and_memory(nodes, name: str, width: int, height: int, multiplier: int, frames: int) -> str:
+    """Per new frame of a pair; and resident memory, at its peak, beyond what the process held with model and input
+    loaded."""
     import torch
 
     encode_previews()
     with torch.inference_mode():
-        images = nodes.RDVFISampleClip.execute(2, width, height).result[0]
-        works = [interpolation(nodes, name) for name in MEMORY.values()]
-        taken = medians(*(partial(work, images, multiplier) for work in works))
-    each = ", ".join(
-        f"{name} {1000 * seconds / (multiplier - 1):.1f} ms ({seconds / taken[0]:.2f})"
-        for name, seconds in zip(MEMORY.values(), taken, strict=True)
-    )
-    return f"{width}x{height}, x{multiplier}, medians of {REPEATS}, per new frame (and beside rdvfi): {each}"
-
-
-def memory_of_node(nodes, name: str, width: int, height: int, multiplier: int, frames: int) -> str:
-    """Resident memory, at its peak, beyond what the process held with model and input loaded."""
-    import torch
-
-    encode_previews()
-    with torch.inference_mode():
-        images = nodes.RDVFISampleClip.execute(2, width, height).result[0]
-        images = images.repeat(frames // 2 + 1, 1, 1, 1)[:frames].clone()
+        pair = nodes.RDVFISampleClip.execute(2, width, height).result[0]
+        images = pair.repeat(frames // 2 + 1, 1, 1, 1)[:frames].clone()
         work = interpolation(nodes, name)
         before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         result = work(images, multiplier).result[0]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        (seconds,) = medians(partial(work, pair, multiplier))
     given, made = (tensor.numel() * tensor.element_size() for tensor in (images, result))
     return (
-        f"{name}, {width}x{height}, {frames} frames x{multiplier}: input {given / MIB:.0f} MiB, output "
-        f"{made / MIB:.0f} MiB, {(peak - before - made) / MIB:.0f} MiB beside them; the process held "
-        f"{(before - given) / MIB:.0f} MiB before"
+        f"{name}, {width}x{height}, x{multiplier}: {1000 * seconds / (multiplier - 1):.1f} ms per new frame, median of "
+        f"{REPEATS}; {frames} frames: input {given / MIB:.0f} MiB, output {made / MIB:.0f} MiB, "
+        f"{(peak - before - made) / MIB:.0f} MiB beside them; the process held {(before - given) / MIB:.0f} MiB before"
     )
 
 
