@@ -12,14 +12,14 @@ from .autoencoder import Autoencoder
 from .fusion import IterativeFusion
 from .generator import KeyframeGenerator
 from .motion import AdjacentMotion
-from .synthesis import Synthesis
+from .synthesis import KeyframeSynthesis, Synthesis
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "autoencoder": Autoencoder,
     "motion": AdjacentMotion,
     "fusion": IterativeFusion,
     "synthesis": Synthesis,
-    "keyframe_synthesis": Synthesis,
+    "keyframe_synthesis": KeyframeSynthesis,
     "generator": KeyframeGenerator,
 }
 OPTIONAL = ("keyframe_synthesis", "generator")

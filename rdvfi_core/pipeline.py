@@ -117,7 +117,7 @@ class Interpolator:
         should_stop: ShouldStop | None = None,
     ) -> list[Trajectory]:
         """`fit` of several pairs at once, fewer where memory runs out. A pair's trajectory does not depend on the
-        others, to within rounding."""
+        others, to within rounding and, through keyframes, what rounding chooses where two ways match alike."""
         generated = self._wants_generated(keyframes)
 
         def fitted(batch: list[ImagePair]) -> list[Trajectory]:

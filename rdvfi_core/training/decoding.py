@@ -6,15 +6,15 @@ keeps its exact supervision on rendered pairs as a second term, as in `joint`.""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 from ..conventions import KEYFRAMES
-from ..fitting import fit_keyframes, fit_straight
+from ..fitting import fit_keyframes
 from ..precision import mixed
+from ..synthesis import KeyframeSynthesis
 from ..trajectory import Trajectory
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
 from .keyframe_sources import draw_keyframes
@@ -36,7 +36,7 @@ def train_decoding(
     alone: bool = False,  # phi_s alone
 ) -> dict[str, nn.Module]:
     """Trains the DECODERS in the run folder and returns their averages."""
-    networks = {"keyframe_synthesis": copy.deepcopy(networks["synthesis"])} | networks
+    networks = {"keyframe_synthesis": KeyframeSynthesis.of(networks["synthesis"])} | networks
     autoencoder = frozen(networks["autoencoder"], plan.device)
     generator = frozen(networks["generator"], plan.device) if "generator" in networks else None
     still = DECODERS[:-1] if alone else ()
@@ -54,8 +54,6 @@ def train_decoding(
     def fitted(window: WindowBatch) -> Trajectory:
         found = draw_keyframes(window, autoencoder, networks["motion"], generator)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not alone):
-            if found is None:
-                return fit_straight(networks["motion"], autoencoder, *window.ends)
             return fit_keyframes(networks["motion"], networks["fusion"], autoencoder, *window.ends, found)
 
     def losses(data: tuple[WindowBatch, PairBatch | None], progress: float) -> Losses:

@@ -2,7 +2,7 @@
 
 From true keyframes alone phi2 learns nothing: composition along exact neighbours leaves its gate nothing to decide. So
 only a share of them is exact; the others are soft and grainy, are drawn toward the straight motion of the ends, or
-come out of the generator. Some windows have none, so that phi_s does not lean on keyframes alone."""
+come out of the generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .fusion import blur_and_noise
 from .windows import WindowBatch
 
 # Without a generator, its share is straight.
-SHARES = {"true": 0.3, "soft": 0.2, "straight": 0.1, "generated": 0.1, "none": 0.3}
+SHARES = {"true": 0.4, "soft": 0.3, "straight": 0.15, "generated": 0.15}
 LEAST_STRAIGHT = 0.3  # how far keyframes are drawn toward straight motion, from this to all the way
 
 
@@ -35,11 +35,9 @@ def draw_source(generated: bool) -> str:
 @torch.no_grad()
 def draw_keyframes(
     window: WindowBatch, autoencoder: Autoencoder, motion: AdjacentMotion, generator: KeyframeGenerator | None
-) -> Keyframes | None:
+) -> Keyframes:
     """All of the window's knots, every second, or the middle one alone."""
     source = draw_source(generator is not None)
-    if source == "none":
-        return None
     chosen = _drawn_knots(len(window.knot_times))
     frames, times = window.knots[:, chosen], tuple(window.knot_times[knot] for knot in chosen)
     if source == "soft":

@@ -52,12 +52,16 @@ def test_several_frames_at_once_equal_one_by_one(interpolator, pair, fitted, mon
     assert torch.equal(together[2], pair[0]) and torch.equal(together[6], pair[1])
 
 
-def test_when_memory_runs_out_fewer_frames_at_once_give_the_same(interpolator, pair, fitted, monkeypatch):
+def test_when_memory_runs_out_fewer_frames_at_once_give_the_same(pair, fitted, monkeypatch):
+    """Bit for bit with the very same weights in memory: a second copy lies elsewhere, and some CPUs' kernels round by
+    where things lie."""
     times = [0.75, 0.1, 0.5, 0, 0.3, 0.2]
     small, sizes, released = crowded(monkeypatch, room=1, at_once=4)
     found = small.render(*pair, fitted, times)
     assert sizes == [3, 2, 1, 1, 1, 1, 1] and released == [3, 2]
-    assert torch.equal(found, interpolator.render(*pair, fitted, times))
+    monkeypatch.setattr(rendering, "frames_at_once", lambda *_: 1)
+    assert torch.equal(found, small.render(*pair, fitted, times))
+    assert sizes[7:] == [1] * 5 and released == [3, 2]
 
 
 def test_a_frame_that_does_not_fit_alone_says_so(pair, fitted, monkeypatch):
