@@ -22,7 +22,8 @@ class RDVFIKeyframesFromFrames(io.ComfyNode):
             display_name="RDVFI Keyframes From Frames",
             category=CATEGORY,
             description="Makes keyframes of frames that exist already: the decoded frames or the latents of any video "
-            "generator. Motion then follows these frames, and only the two end images are warped.",
+            "generator. Motion then follows these frames: the two end images are warped along it, and the frames, at "
+            "low resolution, correct them.",
             search_aliases=["retime", "slow motion", "video to keyframes", "vfi"],
             inputs=[
                 Model.Input("model", tooltip="From RDVFI Load Model."),

@@ -173,9 +173,9 @@ class Interpolator:
         should_stop: ShouldStop | None = None,
         long_range: str = "best",
     ) -> Trajectory:
-        """Phase 1 through keyframes: motion is chained along them by phi1 and phi2, so paths may be curved. Only the
-        images' own pixels are warped later. long_range: how motion from a keyframe to the images is found, one of
-        `fitting.LONG_RANGE`."""
+        """Phase 1 through keyframes: motion is chained along them by phi1 and phi2, so paths may be curved. The
+        images' own pixels are warped later, and the keyframes' colours correct them. long_range: how motion from a
+        keyframe to the images is found, one of `fitting.LONG_RANGE`."""
         small = ImagePair.of(image0, image1).small(self.device)
         keyframes = fitting_latents(keyframes, self.networks["autoencoder"], small[0])
         return self._fit_keyframes(*small, keyframes, progress, should_stop, long_range)

@@ -273,9 +273,12 @@ def test_the_estimate_of_phase_1_is_honest_along_keyframes(interpolator, count):
     assert 1.1 * found <= phase1_bytes(count) <= 2 * found, f"{found / 2**20:.1f} MiB"
 
 
-@pytest.fixture(scope="module")
-def trajectory(interpolator):
-    return interpolator.fit(*pictures(2, 256, 448), keyframes="straight")  # serves all sizes of this shape
+@pytest.fixture(scope="module", params=["straight", "keyframed"])
+def trajectory(interpolator, request):  # serves all sizes of this shape
+    first, second, between = pictures(3, 256, 448)
+    if request.param == "straight":
+        return interpolator.fit(first, second, keyframes="straight")
+    return interpolator.fit_frames(first, second, between[None], (0.5,))
 
 
 @pytest.mark.parametrize(("height", "width"), [(256, 448), (576, 1024), (1080, 1920)])
