@@ -9,7 +9,7 @@ learned. Directions and units: `conventions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 from .correlation import strongest_shifts
 from .light import in_its_light
 from .motion import Motion
+from .patches import over_square, patch_mean
 from .warp import backward_warp, inside, resize
 
 PATCH = 5  # px, side of the patches that are compared
@@ -68,7 +69,7 @@ def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     images = in_its_light(images, colours)
     here = _planes(images)
     own = _difference(here, warped, flow)
-    patch = _mean(own, PATCH)
+    patch = patch_mean(own, PATCH)
     half = [_planes(resize(side, flow.shape[-2] // 2, flow.shape[-1] // 2)) for side in (images, partners)]
     offered, shifted = _search(F.avg_pool2d(flow, 2) / 2, *half)
     offered = F.interpolate(2 * offered, scale_factor=2.0, mode="nearest")
@@ -78,10 +79,10 @@ def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     new = _difference(here, warped, offered)
     # The new motion is judged by the best patch that holds the pixel, so that it reaches up to the thing's edge; which
     # side of the edge a pixel is on, its closest neighbourhood tells.
-    best = _over_square(torch.minimum, _mean(new, PATCH), PATCH)
-    moved = (best < BETTER * patch - MARGIN) & (_mean(new, CLOSEST) < CLOSELY_BETTER * _mean(own, CLOSEST))
+    best = over_square(torch.minimum, patch_mean(new, PATCH), PATCH)
+    moved = (best < BETTER * patch - MARGIN) & (patch_mean(new, CLOSEST) < CLOSELY_BETTER * patch_mean(own, CLOSEST))
     moved &= (error > UNEXPLAINED) & ((offered + returned).square().sum(1, keepdim=True) < ROUND_TRIP**2)
-    moved &= _mean(moved.float(), PATCH) > COMPANY
+    moved &= patch_mean(moved.float(), PATCH) > COMPANY
     return torch.where(moved, offered, flow), moved, moved & shifted
 
 
@@ -102,8 +103,8 @@ def best_of(ways: Sequence[Tensor], here: Tensor, there: Tensor) -> Tensor:
     with torch.no_grad():
         here, there = here.float(), there.float()
         errors = [(here - backward_warp(there, way)).abs().mean(1, keepdim=True) for way in ways]
-        best = torch.stack([_mean(error, CHOOSING) for error in errors]).argmin(0)
-        shares = [_mean((best == i).float(), PATCH) for i in range(len(ways))]
+        best = torch.stack([patch_mean(error, CHOOSING) for error in errors]).argmin(0)
+        shares = [patch_mean((best == i).float(), PATCH) for i in range(len(ways))]
     return sum(share * way for share, way in zip(shares, ways, strict=True))
 
 
@@ -116,7 +117,7 @@ def _descend(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:  # what to ad
         weight = 1 / (rest.abs() + NOISE)
         weighted_x, weighted_y = weight * x, weight * y
         products = (weighted_x * x, weighted_y * y, weighted_x * y, weighted_x * rest, weighted_y * rest)
-        sums = _mean(torch.stack([product.mean(1) for product in products], 1), WINDOW)
+        sums = patch_mean(torch.stack([product.mean(1) for product in products], 1), WINDOW)
         xx, yy, xy, xr, yr = sums.split(1, 1)
         xx, yy = xx + STABILISER, yy + STABILISER
         step = torch.cat((yy * xr - xy * yr, xx * yr - xy * xr), 1) / (xx * yy - xy * xy)
@@ -141,7 +142,7 @@ def _search(flow: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
         known = torch.cat((there, _swap(least)), 1)
         for offered in offers:
             warped, unclaimed = backward_warp(known, offered[:, :2]).split((2, 1), 1)
-            error = _mean(_difference(here, warped, offered[:, :2]), PATCH)
+            error = patch_mean(_difference(here, warped, offered[:, :2]), PATCH)
             better = (error < least) & (unclaimed > UNEXPLAINED) & (unclaimed > 2 * error)
             better &= textured & (error < likeness)
             found, least = torch.where(better, offered, found), torch.where(better, error, least)
@@ -153,8 +154,8 @@ def _search(flow: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
 
     offer(nearby())
     # Plain ground that one image hides left of a thing and the other right of it looks alike, but has not moved across.
-    contrast = _mean(here[:, 1:].abs(), PATCH)
-    unmatched = here * _mean((least > UNEXPLAINED).float(), CLOSEST)
+    contrast = patch_mean(here[:, 1:].abs(), PATCH)
+    unmatched = here * patch_mean((least > UNEXPLAINED).float(), CLOSEST)
     shifts = strongest_shifts(*unmatched.chunk(2), SHIFTS)
     offers = (
         F.pad(torch.cat((shift, -shift)), (0, 1), value=1.0)[:, :, None, None].expand_as(found) for shift in shifts
@@ -173,13 +174,13 @@ def _around(flow: Tensor, reach: int) -> Iterator[Tensor]:
 def _planes(images: Tensor) -> Tensor:  # (B, 2, h, w)
     """What is compared: brightness, and its contrast against the neighbourhood."""
     brightness = images.mean(1, keepdim=True)
-    return torch.cat((brightness, 2 * (brightness - _mean(brightness, PATCH))), 1)
+    return torch.cat((brightness, 2 * (brightness - patch_mean(brightness, PATCH))), 1)
 
 
 def _match(here: Tensor, there: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     """-> `there`, warped, and the mean error (B, 1, h, w) of the patch around each pixel."""
     warped = backward_warp(there, flow)
-    return warped, _mean(_difference(here, warped, flow), PATCH)
+    return warped, patch_mean(_difference(here, warped, flow), PATCH)
 
 
 def _difference(here: Tensor, warped: Tensor, flow: Tensor) -> Tensor:  # (B, 1, h, w)
@@ -190,26 +191,6 @@ def _difference(here: Tensor, warped: Tensor, flow: Tensor) -> Tensor:  # (B, 1,
 def _slopes(planes: Tensor) -> tuple[Tensor, Tensor]:  # along x and y, per px
     x, y = F.pad(planes, (1, 1, 0, 0), mode="replicate"), F.pad(planes, (0, 0, 1, 1), mode="replicate")
     return (x[..., 2:] - x[..., :-2]) / 2, (y[..., 2:, :] - y[..., :-2, :]) / 2
-
-
-def _mean(values: Tensor, side: int) -> Tensor:  # over a square around each pixel
-    return _over_square(torch.add, values, side) / side**2
-
-
-def _over_square(combine: Callable[[Tensor, Tensor], Tensor], values: Tensor, side: int) -> Tensor:
-    """All values of the square around each pixel, combined: shifted copies take a tenth of pooling's time on a CPU."""
-    values = F.pad(values, (side // 2,) * 4, mode="replicate")
-    return _runs(combine, _runs(combine, values, side, -1), side, -2)
-
-
-def _runs(combine: Callable[[Tensor, Tensor], Tensor], values: Tensor, length: int, axis: int) -> Tensor:
-    """Each `length` neighbours along an axis combined, from runs that are half as long."""
-    if length == 1:
-        return values
-    half = _runs(combine, values, length // 2, axis)
-    left = values.shape[axis] - length + 1
-    found = combine(half.narrow(axis, 0, left), half.narrow(axis, length // 2, left))
-    return combine(found, values.narrow(axis, length - 1, left)) if length % 2 else found
 
 
 def _swap(values: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 Two parts, because only the second one has to run at full resolution. `Correction` works on the motion grid: it corrects
 the flows, decides how much of each warp to show, and paints what neither input shows. `Detail` works on the
 full-resolution warps: it sharpens the blend along real edges. Both run on pixel-unshuffled (4) grids. Along keyframes
-the trajectory's colours are known too, on the motion grid: `KeyframeSynthesis` lets them correct what the warps show.
-Directions and units: `conventions`.
+the colours at tau are known too, on the motion grid: `KeyframeSynthesis` corrects the frame by them. Directions and
+units: `conventions`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .blocks import ResidualBlock, zero_
 from .light import change, follow_time
+from .patches import patch_mean
 from .trajectory import FlowPair
 from .warp import backward_warp, resize, resize_flow
 
@@ -26,7 +27,12 @@ FLOW_UNIT = 16.0  # px of the motion grid that enter the network as 1
 SEEN = 3 * 3 + 2 * 3 + 4 + 4 + 2  # planes that `Correction` reads: warps and colour, unwarped ends, flows, maps, times
 CERTAINTY = 3.0  # power of visibility in the blend
 CANDIDATES = 3  # warp of I0, warp of I1, and the plain cross-fade for what no motion explains
-COARSE, FINE = 0.0, 3.0  # logits, before training, of how much coarse colour is the keyframes' and fine detail is kept
+
+PATCH = 7  # px of the motion grid: where frames and keyframes are compared
+SMOOTH = 0.4  # share of their difference that must be smoother than a patch for keyframes to be taken in full
+DRIFT = 0.1  # from this on an even difference in brightness is another thing, not a generator's drift
+NOISE = 1e-3  # a difference under this is left alone
+WRONG = 0.1  # mean difference at which half of the frame's fine detail is taken for wrong
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,6 @@ class Corrected:
     paint: Tensor  # (B, 3, h, w) colour to add
     features: Tensor  # (B, FEATURES, h, w)
     light: Tensor  # (B, 3, h / 8, w / 8) how much lighter I1 is, see `light.change`
-    trust: Tensor  # (B, 2, h, w) logits along keyframes, of their coarse colour and the warps' fine detail; else (B, 0)
 
     @property
     def decided(self) -> tuple[Tensor, ...]:
@@ -47,10 +52,9 @@ class Corrected:
 
 
 class Correction(nn.Module):
-    def __init__(self, width: int, keyframed: bool = False, operations=nn):
+    def __init__(self, width: int, operations=nn):
         super().__init__()
         conv = operations.Conv2d
-        self.planes = (2, 2, CANDIDATES, 3, FEATURES, 2 if keyframed else 0)
         self.enter = conv(SEEN * SHUFFLE**2, width, 1)
         self.fine = nn.Sequential(*(ResidualBlock(width, operations) for _ in range(2)))
         self.down = conv(width, 2 * width, 3, stride=2, padding=1)
@@ -59,7 +63,7 @@ class Correction(nn.Module):
         self.coarsest = nn.Sequential(*(ResidualBlock(2 * width, operations) for _ in range(2)))
         self.up = conv(2 * width, width, 1)
         self.leave = ResidualBlock(width, operations)
-        self.decide = zero_(conv(width, sum(self.planes) * SHUFFLE**2, 3, padding=1))
+        self.decide = zero_(conv(width, (4 + CANDIDATES + 3 + FEATURES) * SHUFFLE**2, 3, padding=1))
 
     def forward(self, image0: Tensor, image1: Tensor, flows: FlowPair) -> Corrected:
         """image0, image1: (B, 3, h, w), the pair on the motion grid."""
@@ -77,9 +81,9 @@ class Correction(nn.Module):
         coarse = coarse + _enlarge(self.coarsest(self.down_again(coarse)), coarse)
         x = self.leave(fine + _enlarge(self.up(coarse), fine))
         decided = F.pixel_shuffle(self.decide(x), SHUFFLE).float()
-        flow0, flow1, blend, paint, features, trust = decided.split(self.planes, 1)
+        flow0, flow1, blend, paint, features = decided.split((2, 2, CANDIDATES, 3, FEATURES), 1)
         light = change(warp0, warp1)
-        return Corrected(flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend, paint, features, light, trust)
+        return Corrected(flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend, paint, features, light)
 
 
 class Detail(nn.Module):
@@ -110,11 +114,9 @@ class Detail(nn.Module):
 class Synthesis(nn.Module):
     """phi_s. Untrained it is the occlusion-aware, time-weighted mean of the two warps."""
 
-    keyframed = False
-
     def __init__(self, width: int = 64, detail: int = 48, operations=nn):
         super().__init__()
-        self.correction = Correction(width, self.keyframed, operations)
+        self.correction = Correction(width, operations)
         self.detail = Detail(detail, operations)
 
     def forward(
@@ -140,44 +142,52 @@ class Synthesis(nn.Module):
         for share, warp in zip(shares.split(1, 1), warps, strict=True):
             frame = torch.addcmul(frame, share, warp)
         del warp0, warp1, warps, warp
-        frame = self._finished(frame, corrected, flows)
+        frame = self._finish(frame, flows)
         return frame if self.training else frame.clamp(0, 1)
 
-    def _finished(self, frame: Tensor, corrected: Corrected, flows: FlowPair) -> Tensor:
+    def _finish(self, frame: Tensor, flows: FlowPair) -> Tensor:
         return frame
 
 
 class KeyframeSynthesis(Synthesis):
     """phi_s along keyframes. The ends bring full resolution, but not always what is there at tau; the keyframes bring
-    that, on the motion grid. So coarse colour is drawn toward theirs, and where the warps are wrong their fine detail,
-    which no keyframe can correct, is faded out.
+    that, on the motion grid. So what is left of the frame on that grid is drawn toward their colours, and the finer
+    detail fades where the two differ, because the warps are wrong there.
 
-    Only colour that differs from the warps' by more than an even light counts: generators drift in brightness."""
-
-    keyframed = True
+    Two differences are not the keyframes' to decide: an even light, since generators drift in brightness, and what
+    differs in detail alone, since keyframes may be softer or grainier than the images."""
 
     @classmethod
     def of(cls, straight: Synthesis) -> KeyframeSynthesis:
-        """Renders as `straight` does, but for the keyframes' colour. What it has besides comes last in its layers."""
-        width, detail = straight.correction.enter.out_channels, straight.detail.body[0].out_channels
-        made = cls(width, detail)
-        with torch.no_grad():
-            for name, values in made.state_dict().items():
-                known = straight.state_dict()[name]
-                values[: len(known)] = known
-        return made.to(known.device)
+        """With the weights of `straight`, to begin learning from."""
+        made = cls(straight.correction.enter.out_channels, straight.detail.body[0].out_channels)
+        made.load_state_dict(straight.state_dict())
+        return made.to(straight.detail.decide.weight.device)
 
-    def _finished(self, frame: Tensor, corrected: Corrected, flows: FlowPair) -> Tensor:
-        size, (height, width) = frame.shape[-2:], flows.colour.shape[-2:]
-        coarse, fine = corrected.trust.split(1, 1)
+    def _finish(self, frame: Tensor, flows: FlowPair) -> Tensor:
+        size, grid = frame.shape[-2:], flows.colour.shape[-2:]
         colour = frame[:, :3]
-        shown = resize(colour, height, width)
-        known = flows.colour - resize(change(shown, flows.colour), height, width)
-        settled = torch.lerp(shown, known, (coarse + COARSE).sigmoid())
-        if size == (height, width):  # there is no finer detail
-            return torch.cat((settled, frame[:, 3:]), 1)
-        kept = (colour - resize(shown, *size)) * resize((fine + FINE).sigmoid(), *size)
-        return torch.cat((kept.add_(resize(settled, *size)), frame[:, 3:]), 1)
+        shown = resize(colour, *grid)
+        known = flows.colour - resize(_drift(change(shown, flows.colour)), *grid)
+        share, kept = _trust(shown, known)
+        settled = torch.lerp(shown, known, share)
+        if size != grid:
+            detail = (colour - resize(shown, *size)).mul_(resize(kept, *size))
+            settled = resize(settled, *size).add_(detail)
+        return torch.cat((settled, frame[:, 3:]), 1)
+
+
+def _drift(light: Tensor) -> Tensor:
+    return light * (1 - (light / DRIFT).pow(4)).clamp(min=0)
+
+
+@torch.no_grad()
+def _trust(shown: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:  # (B, 1, h, w) in [0, 1] each
+    """How much of the keyframes' colour to take, and how much of the frame's finer detail to keep."""
+    difference = known - shown
+    whole = patch_mean(difference.abs().mean(1, keepdim=True), PATCH)
+    smooth = patch_mean(patch_mean(difference, PATCH).abs().mean(1, keepdim=True), PATCH)
+    return (smooth / (SMOOTH * whole + NOISE)).clamp(max=1), 1 / (1 + (whole / WRONG).square())
 
 
 def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 4), ceil(W / 4))
