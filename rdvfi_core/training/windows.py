@@ -21,7 +21,6 @@ from .textures import Textures
 GAPS = (4, 8, 8, 8, 12, 16, 24, 24)  # frames between I0 and I1; both evaluation protocols' gaps come up most
 LONGEST = 24  # frames between I0 and I1 of a window with keyframes
 RATIOS = (1.0, 1.0, 0.7)  # side of the motion grid over the image's side
-KEYFRAME_RATIOS = (1.0, 0.7, 0.5)  # with keyframes, which show nothing finer than their grid
 TARGETS = 2  # frames between the ends that are asked for at once: fitting the motion costs more than a frame
 DRAWS = 100  # of clips for each window, before another gap is tried
 GAPS_TRIED = 20
@@ -78,7 +77,6 @@ class Windows(IterableDataset):
         self.share, self.rendered, self.keyframes = share, rendered if clips else 1.0, keyframes
         self.largest, self.memory = largest, memory
         self.gaps = knot_gaps(keyframes) if keyframes else GAPS
-        self.ratios = KEYFRAME_RATIOS if keyframes else RATIOS
 
     def check(self) -> None:
         """Refuses a folder of clips of which none can be used."""
@@ -89,7 +87,7 @@ class Windows(IterableDataset):
         bank, store = Textures(self.textures), None
         for number in own_numbers(self.share):
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-            ratio = self.ratios[_integer(len(self.ratios), generator)]
+            ratio = RATIOS[_integer(len(RATIOS), generator)]
             size = tuple(round(side / ratio) for side in self.crop)
             if torch.rand((), generator=generator) < self.rendered:
                 yield self._render(bank, size, generator)
