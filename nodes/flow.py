@@ -10,7 +10,7 @@ from ..rdvfi_core.conventions import uniform_times
 from ..rdvfi_core.flow_viz import flow_to_rgb
 from ..rdvfi_core.inputs import check_times
 from ..rdvfi_core.timeline import parse_times
-from ..rdvfi_core.trajectory import Trajectory
+from ..rdvfi_core.trajectory import MAPS, Trajectory
 from .images import Pair, as_image, empty_frames
 from .networks import interrupted, loaded
 from .progress import Progress
@@ -117,7 +117,7 @@ class RDVFIWarpFuse(io.ComfyNode):
 def on_device(value: TrajectoryValue) -> Trajectory:
     """Where ComfyUI computes, with room made for it and for one flow."""
     device = mm.get_torch_device()
-    mm.free_memory(2 * sum(tensor.nbytes for tensor in value[1:]), device)
+    mm.free_memory(2 * sum(getattr(value, name).nbytes for name in MAPS), device)
     return value.trajectory().to(device)
 
 

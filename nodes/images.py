@@ -75,6 +75,13 @@ class Pair:
         planes = (start.alpha(0), end.alpha(0)) if start.channels == 4 else None
         return cls(*check_pair(start.rgb(0), end.rgb(0), ("start_image", "end_image")), planes, start)
 
+    def beside(self, image: Tensor | None, name: str) -> Tensor | None:  # (1, 3, H, W)
+        """Another frame of the clip that the pair is of, without its alpha."""
+        if image is None:
+            return None
+        _, frame = check_pair(self.start, one_picture(image, name).rgb(0), ("start_image", name))
+        return frame
+
 
 def pairs(start_images: Tensor, end_images: Tensor) -> tuple[Tensor, Tensor]:  # (B, 3, H, W) each, on the CPU
     """As many start images as end images, for what can work on several pairs at once."""

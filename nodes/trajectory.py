@@ -28,7 +28,8 @@ class RDVFIFitTrajectory(io.ComfyNode):
             display_name="RDVFI Fit Trajectory",
             category=CATEGORY,
             description="The continuous motion of every pixel between two images, at low resolution. Without keyframes "
-            "the motion is straight; with keyframes it is chained along them and may be curved.",
+            "the motion is straight, or bent by the clip's frames before and after; with keyframes it is chained along "
+            "them and may be curved.",
             search_aliases=["optical flow", "motion estimation", "trajectory", "vfi"],
             inputs=[
                 Model.Input("model", tooltip="From RDVFI Load Model."),
@@ -51,6 +52,18 @@ class RDVFIFitTrajectory(io.ComfyNode):
                     tooltip="Estimate the motion from each keyframe to the two images at once instead of chaining it "
                     "from keyframe to keyframe. For comparison: else the best of both and of straight motion is taken.",
                 ),
+                io.Image.Input(
+                    "frame_before",
+                    optional=True,
+                    tooltip="The clip's frame as long before the start image as the end image is after it: paths go on "
+                    "from its motion. Not used with keyframes.",
+                ),
+                io.Image.Input(
+                    "frame_after",
+                    optional=True,
+                    tooltip="The clip's frame as long after the end image: paths go on into its motion. Not used with "
+                    "keyframes.",
+                ),
             ],
             outputs=[
                 TrajectoryType.Output(
@@ -60,10 +73,14 @@ class RDVFIFitTrajectory(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, start_image, end_image, direct, keyframes=None, vae=None) -> io.NodeOutput:
+    def execute(
+        cls, model, start_image, end_image, direct, keyframes=None, vae=None, frame_before=None, frame_after=None
+    ) -> io.NodeOutput:
         pair = Pair.of(start_image, end_image)
         if keyframes is None:
-            found = loaded(model).fit(pair.start, pair.end, keyframes="straight", should_stop=interrupted)
+            beside = pair.beside(frame_before, "frame_before"), pair.beside(frame_after, "frame_after")
+            fit = loaded(model).fit
+            found = fit(pair.start, pair.end, 0, "straight", Progress(1).report, interrupted, *beside)
         else:
             chosen = from_latent(keyframes, model, motion_size(*pair.like.size), vae)
             interpolator = loaded(model, keyframes=len(chosen.times))

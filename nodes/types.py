@@ -42,10 +42,13 @@ class TrajectoryValue(NamedTuple):
     visible1: Tensor
     importance: Tensor
     colour: Tensor
+    before: float | None
+    after: float | None
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> TrajectoryValue:
-        return cls(trajectory.times, *(getattr(trajectory, name).cpu() for name in MAPS))
+        maps = (getattr(trajectory, name).cpu() for name in MAPS)
+        return cls(trajectory.times, *maps, trajectory.before, trajectory.after)
 
     def trajectory(self) -> Trajectory:
         return Trajectory(*self)

@@ -90,19 +90,26 @@ class Interpolator:
         keyframes: str = "auto",
         progress: Progress | None = None,
         should_stop: ShouldStop | None = None,
+        before: Tensor | None = None,  # as image0: the frame of the same clip as long before it as image1 is after it
+        after: Tensor | None = None,  # as image1: the one as long after it
     ) -> Trajectory:
         """Phase 1, at the motion resolution: its cost does not depend on the size of the images or the number of
-        frames."""
+        frames. Straight motion is bent by `before` and `after` where they are given, see `Trajectory.continued`."""
         pair, generated = ImagePair.of(image0, image1), self._wants_generated(keyframes)
+        beyond = [(before, image0, ("before", "image0")), (image1, after, ("image1", "after"))]
+        beyond = [None if a is None or b is None else ImagePair.of(a, b, names=names) for a, b, names in beyond]
         check_stop(should_stop)
         small = pair.small(self.device)
         if generated:
             found = self._keyframes(*small, KEYFRAMES, seed, 1, generated, should_stop)
             return self._fit_keyframes(*small, found, progress, should_stop)
-        straight = self._straight(*small)
+        straight = []
+        for beside in (pair, *beyond):
+            straight.append(None if beside is None else self._straight(*beside.small(self.device)))
+            check_stop(should_stop)
         if progress is not None:
             progress(1, 1)
-        return straight
+        return straight[0].continued(*straight[1:])
 
     def pairs_at_once(self, height: int, width: int) -> int:
         """How many pairs of images of this size to hand to `fit_pairs`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
-from typing import Protocol
+from itertools import chain, groupby, islice
+from typing import NamedTuple, Protocol
 
 import torch
 from kornia.color import linear_rgb_to_rgb, rgb_to_linear_rgb
@@ -84,40 +84,72 @@ def _moments(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframes
             yield from map(_to_grey, pictures) if len(start) == 1 else pictures
 
 
+class _Fitted(NamedTuple):
+    pair: tuple[int, int]
+    images: ImagePair | None  # None once they are rendered
+    trajectory: Trajectory
+
+
 class _Motion:
-    """Images and trajectories of a plan's pairs, which are asked for in its order: of the last one, and of those that
-    were fitted together with it."""
+    """Images and trajectories of a plan's pairs, which are asked for in its order: of the last one, of the one after
+    it, and of those that were fitted together with them. Where a pair begins with the frame that the pair before ended
+    with, or ends with the frame that the next one begins with, its motion continues theirs."""
 
     def __init__(self, interpolator: Renderer, plan: Plan, frames: Sequence[Tensor] | _Window, seed, keyframes, stop):
-        self._interpolator, self._frames, self._coming = interpolator, frames, _pairs_of(plan)
+        self._interpolator, self._plan, self._frames = interpolator, plan, frames
         self._seed, self._keyframes, self._should_stop = seed, keyframes, stop
-        self._fitted: deque[tuple[tuple[int, int], tuple[ImagePair, Trajectory]]] = deque()
+        self._coming = _pairs_of(plan)
+        self._next = next(self._coming, None)  # pair to be fitted
+        self._fitted: deque[_Fitted] = deque()
+        self._asked: tuple[ImagePair, Trajectory] | None = None  # of the first of them
 
     def of(self, pair: tuple[int, int]) -> tuple[ImagePair, Trajectory]:
-        while not self._fitted or self._fitted[0][0] != pair:
-            if self._fitted:
-                self._fitted.popleft()  # freed before the next ones are made
+        before = after = None
+        while not self._fitted or self._fitted[0].pair != pair:
+            self._asked = None
+            if self._fitted:  # its images are freed before the next ones are made
+                before = self._fitted.popleft()._replace(images=None)
             else:
-                self._fit_next()
-        return self._fitted[0][1]
+                self._fit_next(self._next[0])
+        if self._asked is None:
+            if len(self._fitted) == 1 and self._next is not None and self._next[0] == pair[1]:
+                self._fit_next(pair[0])
+            here, *beyond = islice(self._fitted, 2)
+            if beyond:
+                (after,) = beyond
+            self._asked = here.images, self._continued(here, before, after)
+        return self._asked
 
-    def _fit_next(self) -> None:
-        pairs = [next(self._coming)]
-        earliest = pairs[0][0]
-        size = _frame(self._frames, earliest, earliest).shape[-2:]
-        pairs += islice(self._coming, self._interpolator.pairs_at_once(*size) - 1)
+    def _continued(self, here: _Fitted, before: _Fitted | None, after: _Fitted | None) -> Trajectory:
+        length = self._plan.length(*here.pair)
+
+        def beside(fitted: _Fitted | None, meets: bool) -> tuple[Trajectory | None, float]:
+            return (fitted.trajectory, self._plan.length(*fitted.pair) / length) if meets else (None, 1.0)
+
+        before, before_length = beside(before, before is not None and before.pair[1] == here.pair[0])
+        after, after_length = beside(after, after is not None and after.pair[0] == here.pair[1])
+        return here.trajectory.continued(before, after, before_length, after_length)
+
+    def _fit_next(self, earliest: int) -> None:
+        """One pair, and on a GPU some of those that come after it. earliest: frame that may still be asked for."""
+        size = _frame(self._frames, self._next[0], earliest).shape[-2:]
+        pairs = [self._next, *islice(self._coming, self._interpolator.pairs_at_once(*size) - 1)]
+        self._next = next(self._coming, None)
         images = []
         for first, second in pairs:
             ends = (_frame(self._frames, i, min(earliest, i)) for i in (first, second))
             images.append(_image_pair(*ends, first, second))
         found = self._interpolator.fit_pairs(images, self._seed, self._keyframes, should_stop=self._should_stop)
-        self._fitted.extend(zip(pairs, zip(images, found, strict=True), strict=True))
+        self._fitted.extend(map(_Fitted, pairs, images, found))
 
 
 def _pairs_of(plan: Plan) -> Iterator[tuple[int, int]]:
-    """Those with motion, in order; one that comes up again directly, once."""
+    """Those with motion, in order, with those that a part's motion continues and leads to; one that comes up again
+    directly, once."""
     moments = (moment for frame in plan for moment in frame.moments if moment.kind == "between")
-    return (pair for pair, _ in groupby((moment.first, moment.second) for moment in moments))
+    own = ((moment.first, moment.second) for moment in moments)
+    around = ([] if pair is None else [pair] for pair in (plan.pair_before, plan.pair_after))
+    return (pair for pair, _ in groupby(chain(next(around), own, next(around))))
 
 
 def _image_pair(start: Tensor, end: Tensor, first: int, second: int) -> ImagePair:

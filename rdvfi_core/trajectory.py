@@ -2,6 +2,9 @@
 
 Every knot keeps its motion on its own grid, so that it ends where the knot's objects end. At tau the two knots around
 it are carried there, each pixel along the cubic through its own positions at up to four knots, and both are averaged.
+
+The pair may be one of a clip's. The frames around it then shape the paths as knots do, although nothing is taken from
+them but where pixels come from and go to (`Trajectory.continued`).
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ FLOW_MAPS = dict(to0=2, to1=2, visible0=1, visible1=1, coverage=1, colour=3)
 MOST_IMPORTANCE = 6.0  # exp(6) = 403: what lies in front keeps a quarter of a per cent of what it covers
 LEAST_IMPORTANCE = -20.0  # exp(-20) = 2e-9 loses against any other pixel and is still an ordinary float32
 CYCLE_PX, CYCLE_SHARE = 1.0, 0.05  # a track may miss its origin by 1 px and 5 % of its way on the way back
+STEEPEST = 2.0  # times its mean speed that a pixel may have at an end, by what it does in the pair beyond ...
+SLACK = 0.25  # ... and px on top
 FORMAT = "rdvfi_trajectory"
 VERSION = "1"
 
@@ -77,21 +82,25 @@ class Trajectory:
     times: tuple[float, ...]  # (M,) of the knots: 0 = t_0 < ... < t_{M-1} = 1
     to0: Tensor  # (B, M, 2, h, w) f_{k->0}
     to1: Tensor  # (B, M, 2, h, w) f_{k->1}
-    previous: Tensor  # (B, M, 2, h, w) f_{k->k-1}; the first knot's is not used
-    next: Tensor  # (B, M, 2, h, w) f_{k->k+1}; the last knot's is not used
+    previous: Tensor  # (B, M, 2, h, w) f_{k->k-1}; the first knot's leads to the frame before I0, if `before` is given
+    next: Tensor  # (B, M, 2, h, w) f_{k->k+1}; the last knot's leads to the frame after I1, if `after` is given
     visible0: Tensor  # (B, M, 1, h, w) in [0, 1]: the knot's pixel is seen in I0
     visible1: Tensor  # (B, M, 1, h, w) in [0, 1]: the knot's pixel is seen in I1
     importance: Tensor  # (B, M, 1, h, w) log-weight in the splat, clamped to [-20, 6] there
     colour: Tensor  # (B, M, 3, h, w) RGB of the knots
+    before: float | None = None  # time of a frame before I0 that shapes the paths, below 0
+    after: float | None = None  # time of a frame after I1 that shapes the paths, above 1
     _latest: dict = field(default_factory=dict, init=False, repr=False)  # displacements of the interval used last
 
     def split(self) -> list[Trajectory]:
         """Of each pair by itself."""
         maps = zip(*(getattr(self, name).split(1) for name in MAPS), strict=True)
-        return [Trajectory(self.times, *of_one) for of_one in maps]
+        return [Trajectory(self.times, *of_one, self.before, self.after) for of_one in maps]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", _checked_times(self.times))
+        if not (self.before is None or self.before < 0) or not (self.after is None or self.after > 1):
+            raise ValueError(f"before is {self.before} and after {self.after}; give times below 0 and above 1.")
         if self.to0.ndim != 5:
             raise ValueError(f"to0 has the shape {tuple(self.to0.shape)}; give (B, M, 2, h, w).")
         batch, _, _, height, width = self.to0.shape
@@ -132,6 +141,28 @@ class Trajectory:
             colour=torch.stack((colour0, colour1), 1),
         )
 
+    def continued(
+        self,
+        before: Trajectory | None,  # from an earlier frame to I0
+        after: Trajectory | None,  # from I1 to a later frame
+        before_length: float = 1.0,  # its duration, in durations of this one
+        after_length: float = 1.0,
+    ) -> Trajectory:
+        """The same pair, but its paths come from `before` and go on into `after` without a kink, where pixels are seen
+        there; where they are not, they are straight as they were. No path leaves an end so steeply that it would swing
+        back (Fritsch and Carlson 1980). A trajectory through keyframes knows its bends already and stays as it is."""
+        if len(self.times) > 2 or (before is None and after is None):
+            return self
+        previous, following = self.previous, self.next
+        if before is not None:
+            there = _beyond(following[:, 0], before.to0[:, -1], before.visible0[:, -1], before_length)
+            previous = torch.stack((there, previous[:, 1]), 1)
+        if after is not None:
+            there = _beyond(previous[:, 1], after.to1[:, 0], after.visible1[:, 0], after_length)
+            following = torch.stack((following[:, 0], there), 1)
+        times = None if before is None else -before_length, None if after is None else 1 + after_length
+        return replace(self, previous=previous, next=following, before=times[0], after=times[1])
+
     def sample(self, tau: float, method: str = "cubic") -> FlowPair:
         """The flows from tau to both inputs. At a knot's own time they are that knot's, untouched. The method "linear"
         moves pixels straight from knot to knot, for the ablation."""
@@ -143,7 +174,7 @@ class Trajectory:
             carried, coverage = self._carried(knot), torch.ones_like(self.visible0[:, knot])
         else:
             a = interval_of(self.times, tau)
-            weights = (cubic_weights if method == "cubic" else linear_weights)(self.times, tau)
+            weights = self._weights(cubic_weights if method == "cubic" else linear_weights, tau)
             moves = [_mix(displacements, weights) for displacements in self._displacements(a)]
             carried = [self._carried(knot, move) for knot, move in zip((a, a + 1), moves, strict=True)]
             carried, coverage = self._splat_interval(a, tau, moves, carried)
@@ -154,10 +185,10 @@ class Trajectory:
         """How fast, and which way, the pixel that is seen at tau moves there: the derivative of its cubic."""
         tau = _checked_tau(tau)
         a = interval_of(self.times, tau)
-        rates = [_mix(d, cubic_velocity_weights(self.times, tau)) for d in self._displacements(a)]
+        rates = [_mix(d, self._weights(cubic_velocity_weights, tau)) for d in self._displacements(a)]
         if tau in self.times:
             return rates[self.times.index(tau) - a]
-        moves = [_mix(d, cubic_weights(self.times, tau)) for d in self._displacements(a)]
+        moves = [_mix(d, self._weights(cubic_weights, tau)) for d in self._displacements(a)]
         return self._splat_interval(a, tau, moves, rates)[0]
 
     def tracks(
@@ -177,9 +208,9 @@ class Trajectory:
         if not times:
             raise ValueError("times is empty; give at least one time.")
         at_knots, seen = self._chain(points.to(self.to0), source)
-        positions = torch.stack([_mix(at_knots, cubic_weights(self.times, tau)) for tau in times], 1)
+        positions = torch.stack([_mix(at_knots, self._weights(cubic_weights, tau)) for tau in times], 1)
         # A knot's word counts up to the middle of the interval.
-        scores = torch.stack([_mix(seen, linear_weights(self.times, tau)) for tau in times], 1)
+        scores = torch.stack([_mix(seen, self._weights(linear_weights, tau)) for tau in times], 1)
         return positions, (scores >= 0.5) & self._inside(positions)
 
     def reverse(self) -> Trajectory:
@@ -187,7 +218,8 @@ class Trajectory:
         mirrored = {"to0": "to1", "previous": "next", "visible0": "visible1"}
         mirrored |= {new: old for old, new in mirrored.items()}
         tensors = {name: getattr(self, mirrored.get(name, name)).flip(1) for name in MAPS}
-        return Trajectory(times=tuple(1 - t for t in reversed(self.times)), **tensors)
+        before, after = (None if time is None else 1 - time for time in (self.after, self.before))
+        return Trajectory(tuple(1 - t for t in reversed(self.times)), **tensors, before=before, after=after)
 
     def to(self, device: torch.device | str) -> Trajectory:
         return replace(self, **{name: getattr(self, name).to(device) for name in MAPS})
@@ -195,7 +227,8 @@ class Trajectory:
     def save(self, path: str | Path) -> None:
         """One safetensors file. It takes its name only when it is complete."""
         tensors = {name: getattr(self, name).detach().cpu().clone().contiguous() for name in MAPS}
-        metadata = {"format": FORMAT, "version": VERSION, "times": json.dumps(self.times)}
+        times = {"times": json.dumps(self.times), "beyond": json.dumps((self.before, self.after))}
+        metadata = {"format": FORMAT, "version": VERSION} | times
         path = Path(path)
         part = path.with_name(path.name + ".part")
         try:
@@ -209,7 +242,7 @@ class Trajectory:
         """A trajectory that `save` wrote, on the CPU. Any other file is refused with a ValueError."""
         times = cls.check_file(path)
         with safe_open(path, framework="pt") as file:
-            return cls(times, **{name: file.get_tensor(name) for name in MAPS})
+            return cls(times, *(file.get_tensor(name) for name in MAPS), *_times_beyond(file.metadata()))
 
     @staticmethod
     def check_file(path: str | Path) -> tuple[float, ...]:
@@ -226,6 +259,7 @@ class Trajectory:
             version = metadata.get("version")
             raise ValueError(f"{path} is of version {version}, and only {VERSION} can be read; {again}.")
         try:
+            _times_beyond(metadata)
             return tuple(json.loads(metadata["times"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} has no readable list of knot times; {again}.") from error
@@ -235,6 +269,12 @@ class Trajectory:
         maps = (self.to0[:, knot] - move, self.to1[:, knot] - move)
         return torch.cat((*maps, self.visible0[:, knot], self.visible1[:, knot], self.colour[:, knot]), 1)
 
+    def _weights(self, rule, tau: float) -> dict[int, float]:
+        """Of the knots by number, by one of the rules of `cubic`. The frame before I0 is knot -1, the one after I1 knot
+        M."""
+        before, after = (() if time is None else (time,) for time in (self.before, self.after))
+        return dict(enumerate(rule((*before, *self.times, *after), tau), -len(before)))
+
     def _displacements(self, a: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """For the pixels of knot a, and for those of knot a + 1: displacement (B, 2, h, w) to each other knot that
         shapes their cubic between the two. Kept for the latest interval: each further tau costs the splats alone."""
@@ -243,10 +283,10 @@ class Trajectory:
         if found is None:
             b = a + 1
             from_a, from_b = {b: self.next[:, a]}, {a: self.previous[:, b]}
-            if a > 0:
+            if a > 0 or self.before is not None:
                 from_a[a - 1] = self.previous[:, a]
                 from_b[a - 1] = compose(self.previous[:, b], self.previous[:, a])
-            if b < len(self.times) - 1:
+            if b < len(self.times) - 1 or self.after is not None:
                 from_a[b + 1] = compose(self.next[:, a], self.next[:, b])
                 from_b[b + 1] = self.next[:, b]
             found = (from_a, from_b)
@@ -282,6 +322,11 @@ class Trajectory:
             tolerance = CYCLE_PX + CYCLE_SHARE * torch.linalg.vector_norm(here - points, dim=-1)
             positions[k], seen[k] = here, ((gap <= tolerance) & (shown[..., 0] >= 0.5)).float()
             here = here + move
+        last = len(self.times) - 1
+        for time, end, step, flow in ((self.before, 0, -1, self.previous), (self.after, last, 1, self.next)):
+            if time is not None:
+                move = sample_at(flow[:, end], positions[end].mT[:, :, None])[:, :, 0].mT
+                positions[end + step] = positions[end] + move
         return positions, seen
 
     def _inside(self, positions: Tensor) -> Tensor:  # (..., 2) -> (...) bool
@@ -290,9 +335,30 @@ class Trajectory:
         return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
-def _mix(displacements: dict[int, Tensor], weights: Sequence[float]) -> Tensor:
+def _beyond(
+    straight: Tensor,  # (B, 2, h, w) from an end's pixels to the other end
+    found: Tensor,  # (B, 2, h, w) from the same pixels to the frame beyond
+    visible: Tensor,  # (B, 1, h, w) in [0, 1]: seen there
+    length: float,  # time from the end to the frame beyond, in durations of the pair
+) -> Tensor:  # (B, 2, h, w)
+    """Where pixels are in the frame beyond, so that their tangent at the end is one that their path can bear."""
+    beyond = torch.lerp(-length * straight, found, visible)
+    scale = length * (1 + length)
+    tangent = (length**2 * straight - beyond) / scale  # of the parabola through all three
+    most = STEEPEST * torch.linalg.vector_norm(straight, dim=1, keepdim=True) + SLACK
+    speed = torch.linalg.vector_norm(tangent, dim=1, keepdim=True)
+    return length**2 * straight - scale * tangent * (most / speed.clamp(min=1e-6)).clamp(max=1)
+
+
+def _mix(displacements: dict[int, Tensor], weights: dict[int, float]) -> Tensor:
     """Sum of the displacements to some knots, each times its knot's weight."""
     return sum(weights[knot] * displacement for knot, displacement in displacements.items())
+
+
+def _times_beyond(metadata: dict[str, str]) -> tuple[float | None, float | None]:
+    """`before` and `after` of a file; older ones say nothing of them."""
+    before, after = json.loads(metadata.get("beyond", "[null, null]"))
+    return before, after
 
 
 def _checked_tau(tau: float) -> float:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -169,7 +168,10 @@ class CrossFade:
 
     def fit_pairs(self, pairs, seed=0, keyframes="auto", *, should_stop=None):
         self.fitted += len(pairs)
-        return [SimpleNamespace() for _ in pairs]
+        return [self for _ in pairs]
+
+    def continued(self, *beside):
+        return self
 
     def stream_pair(self, pair, trajectory, times, *, should_stop=None):
         start, end = pair.with_planes

@@ -39,8 +39,11 @@ class Blend:
     def pairs_at_once(self, height: int, width: int) -> int:
         return 1
 
-    def fit_pairs(self, pairs: Sequence, *more, **options) -> list[None]:
-        return [None for _ in pairs]
+    def fit_pairs(self, pairs: Sequence, *more, **options) -> list[Blend]:
+        return [self for _ in pairs]
+
+    def continued(self, *beside) -> Blend:
+        return self
 
     def stream_pair(self, pair: ImagePair, trajectory, times, *, should_stop=None):
         for tau in times:

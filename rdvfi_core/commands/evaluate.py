@@ -165,10 +165,15 @@ def _methods(
     ) -> Tensor:
         return interpolator.render(image0, image1, interpolator.fit_frames(image0, image1, frames, at), times)
 
+    def among_neighbours(image0: Tensor, image1: Tensor, times: list[float], frames: Tensor, at: list[float]) -> Tensor:
+        before, after = frames
+        return interpolator.render(image0, image1, interpolator.fit(image0, image1, before=before, after=after), times)
+
     found = BASELINES | core | {name: method(KEYFRAMES[name]) for name in own}
     flows = FLOWS | {name: flow(KEYFRAMES[name]) for name in own}
-    if protocol is not None and protocol.keyframes:
-        found = {name: _from_ends(method) for name, method in found.items()} | {"rdvfi": through_keyframes}
+    if protocol is not None and protocol.shown:
+        own = through_keyframes if protocol.keyframes else among_neighbours
+        found = {name: _from_ends(method) for name, method in found.items()} | {"rdvfi": own}
         flows.pop("rdvfi", None)
     try:
         for process in core.values():
@@ -180,8 +185,8 @@ def _methods(
 
 
 def _from_ends(method: Method) -> Method:
-    """The method without a look at keyframes."""
-    return lambda image0, image1, times, *keyframes: method(image0, image1, times)
+    """The method without a look at other frames."""
+    return lambda image0, image1, times, *beside: method(image0, image1, times)
 
 
 def _core_weights(args: Namespace) -> dict[str, Path]:

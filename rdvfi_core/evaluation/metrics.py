@@ -66,9 +66,9 @@ class Metrics:
     def for_protocol(self, protocol: Protocol) -> Metrics:
         """Without FVD where a window is no video: too short, or its frames are not evenly spaced."""
         frames = len(protocol.offsets) + 2
-        if "fvd" not in self.features or (frames >= SHORTEST_VIDEO and frames == protocol.size):
+        if "fvd" not in self.features or (frames >= SHORTEST_VIDEO and frames == protocol.gap + 1):
             return self
-        taken = f"{protocol.name} takes {frames} of a window's {protocol.size} frames"
+        taken = f"{protocol.name} takes {frames} of a window's {protocol.gap + 1} frames"
         reason = f"{taken}, and a video must be whole and have at least {SHORTEST_VIDEO}"
         features = {name: function for name, function in self.features.items() if name != "fvd"}
         return replace(self, features=features, left_out=self.left_out | {"fvd": reason})

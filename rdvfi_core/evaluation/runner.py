@@ -24,8 +24,8 @@ from .protocols import Protocol, windows
 from .report import TRUTH, ClipResult, Features, Report, WindowResult
 from .sheet import Cell
 
-# I0, I1 (3, H, W) in [0, 1], times -> (T, 3, H, W). Where the protocol has keyframes, a method is given those as well:
-# (N, 3, H, W) and their times.
+# I0, I1 (3, H, W) in [0, 1], times -> (T, 3, H, W). Where the protocol shows more frames, a method is given those as
+# well: (N, 3, H, W) and their times.
 Method = Callable[..., Tensor]
 METHOD_FAILED = "method "  # how the reason begins when a clip is left out because of a method
 
@@ -83,10 +83,10 @@ def _evaluate_clip(
     results: list[WindowResult] = []
     features: Features = {metric: {} for metric in report.metrics.features}
     worst, shown = float("inf"), None
-    for start, (frames, keyframes) in zip(starts, _read_windows(clip, starts, protocol), strict=True):
+    for start, (frames, beside) in zip(starts, _read_windows(clip, starts, protocol), strict=True):
         if min(frames.shape[-2:]) < SMALLEST_SIDE:
             raise ClipError(f"it is {frames.shape[-1]}x{frames.shape[-2]}, no side may be under {SMALLEST_SIDE} px")
-        result, made = _evaluate_window(start, frames, keyframes, report, methods, features, should_stop)
+        result, made = _evaluate_window(start, frames, beside, report, methods, features, should_stop)
         results.append(result)
         score = result.scores[report.methods[0]]["psnr"][protocol.middle]
         if score < worst:
@@ -99,9 +99,9 @@ def _evaluate_clip(
 
 
 def _read_windows(clip: Clip, starts: list[int], protocol: Protocol) -> Iterator[tuple[Tensor, Tensor]]:
-    """Per window (2 + len(offsets), 3, H, W) in [0, 1]: I0, the frames asked for, I1; and (N, 3, H, W), the keyframes.
-    One window is held at a time."""
-    taken = (0, *protocol.offsets, protocol.gap, *protocol.keyframes)
+    """Per window (2 + len(offsets), 3, H, W) in [0, 1]: I0, the frames asked for, I1; and (N, 3, H, W), what
+    is shown beside.    One window is held at a time."""
+    taken = (0, *protocol.offsets, protocol.gap, *protocol.shown)
     wanted = sorted({start + offset for start in starts for offset in taken})
     stream = clip.read(wanted)
     kept: dict[int, np.ndarray] = {}  # of the window, whose last frame may be the next one's first
@@ -118,7 +118,7 @@ def _read_windows(clip: Clip, starts: list[int], protocol: Protocol) -> Iterator
 def _evaluate_window(
     start: int,
     frames: Tensor,  # (2 + T, 3, H, W), as `_read_windows` makes them
-    keyframes: Tensor,  # (N, 3, H, W)
+    beside: Tensor,  # (N, 3, H, W)
     report: Report,
     methods: dict[str, Method],
     features: Features,  # taken in, metric by metric
@@ -128,7 +128,7 @@ def _evaluate_window(
     protocol, metrics = report.protocol, report.metrics
     times = [float(tau) for tau in protocol.times]
     truth = frames[1:-1]
-    known = (keyframes, [float(tau) for tau in protocol.keyframe_times]) if protocol.keyframes else ()
+    known = (beside, [float(tau) for tau in protocol.shown_times]) if protocol.shown else ()
     scores, seconds, middles = {}, {}, {}
     _collect(features, metrics, TRUTH, frames, truth)
     for name, method in methods.items():

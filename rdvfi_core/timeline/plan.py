@@ -26,6 +26,9 @@ class Plan:
     duplicates: tuple[int, ...] = ()  # i: source frame i repeats frame i - 1
     at_cuts: str = "hold"
     loop: bool = False  # pairs may lead from the last source frame to the first
+    ticks: tuple[int, ...] | None = None  # when each source frame is shown, and when the clip ends; None: evenly
+    pair_before: tuple[int, int] | None = None  # of a part: the pair whose motion its first one continues
+    pair_after: tuple[int, int] | None = None  # of a part: the pair into which the motion of its last one continues
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -39,7 +42,7 @@ class Plan:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
             return NotImplemented
-        fields = ("fps", "source_frames", "cuts", "duplicates", "at_cuts", "loop")
+        fields = ("fps", "source_frames", "cuts", "duplicates", "at_cuts", "loop", "ticks", "pair_before", "pair_after")
         same = all(getattr(self, field) == getattr(other, field) for field in fields) and len(self) == len(other)
         return same and all(a == b for a, b in zip(self, other, strict=True))
 
@@ -52,6 +55,11 @@ class Plan:
     def duration(self) -> Fraction:
         """Seconds, to the end of the last frame."""
         return self.time(len(self) - 1) + 1 / self.fps
+
+    def length(self, first: int, second: int) -> int:
+        """How long it takes from one source frame to a later one, or over the loop's end, in ticks."""
+        ticks = self.ticks or range(self.source_frames + 1)
+        return ticks[second] - ticks[first] if first < second else ticks[-1] - ticks[first] + ticks[second]
 
     def check_source(self, frames: int) -> None:
         """ValueError where the clip has another number of them than the one that this was made for."""

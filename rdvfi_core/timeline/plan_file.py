@@ -2,12 +2,13 @@
 
 {"fps": "24", "source_frames": 3, ..., "frames": [{"time": "0", "copy": 0},
 {"time": "1/48", "between": [0, 1], "tau": "1/2"}, ...]}, with "blend" like "between", and a list "exposure" in frames
-that are blurred."""
+that are blurred. "ticks" tells when source frames are shown where that is uneven."""
 
 from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from .frames import KINDS, PlanFrame
@@ -26,7 +27,7 @@ def write(plan: Plan) -> str:
         "duplicates": list(plan.duplicates),
         "at_cuts": plan.at_cuts,
         "loop": plan.loop,
-    }
+    } | ({"ticks": list(plan.ticks)} if plan.ticks else {})
     frames = ",\n".join(json.dumps({"time": str(frame.time)} | _frame(frame)) for frame in plan)
     return json.dumps(whole)[:-1] + ',\n"frames": [\n' + frames + "\n]}\n"
 
@@ -38,6 +39,7 @@ def read(text: str) -> dict[str, Any]:
         listed, count = whole["frames"], int(whole["source_frames"])
         fields = {name: tuple(int(i) for i in whole.get(name, ())) for name in ("cuts", "duplicates")}
         at_cuts, loop = whole.get("at_cuts", "hold"), bool(whole.get("loop", False))
+        ticks = tuple(int(tick) for tick in whole["ticks"]) if whole.get("ticks") else None
         fps = exact(whole["fps"])
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"This is no plan ({error}); edit one that was written as JSON.") from None
@@ -46,13 +48,18 @@ def read(text: str) -> dict[str, Any]:
             f"The plan has fps {decimal(fps)}, {count} source frames and at_cuts {at_cuts!r}; it needs a rate above 0, "
             f"at least 2 source frames, at least one frame, and at_cuts one of {', '.join(AT_CUTS)}."
         )
+    if ticks and (len(ticks) != count + 1 or any(a >= b for a, b in pairwise(ticks))):
+        raise ValueError(
+            f"The plan has {len(ticks)} ticks for {count} source frames; give each frame one and the end one, rising."
+        )
     frames = tuple(_read(i, entry, count, loop) for i, entry in enumerate(listed))
-    for number, (before, frame) in enumerate(zip(frames, frames[1:], strict=False), 1):
+    for number, (before, frame) in enumerate(pairwise(frames), 1):
         if frame.time <= before.time:
             raise ValueError(
                 f"Frame {number} of the plan is shown at {frame.time} s, not after the one before, at {before.time} s."
             )
-    return {"fps": fps, "frames": frames, "source_frames": count, "at_cuts": at_cuts, "loop": loop} | fields
+    whole = {"fps": fps, "frames": frames, "source_frames": count, "at_cuts": at_cuts, "loop": loop, "ticks": ticks}
+    return whole | fields
 
 
 def _frame(frame: PlanFrame) -> dict[str, Any]:

@@ -92,6 +92,7 @@ class Timeline:
             duplicates=tuple(sorted(source.duplicates)),
             at_cuts=self.at_cuts,
             loop=self.loop,
+            ticks=None if source.is_constant else (*source.ticks, source.end),
         )
 
     def frame_count(self, source: Source) -> int:

@@ -133,6 +133,29 @@ def test_keyframes_of_a_clip_bend_the_path(server):
     assert curved > 30 > 25 > straight
 
 
+def test_the_frames_around_a_pair_bend_the_path(server):
+    """A clip that goes forth and back. The node of whole clips gives the same frame."""
+    names = [server.upload(moved(place, canvas(1)), f"faster{i}.png") for i, place in enumerate((0, 12, 16, 12))]
+    nodes = {"model": LOADER} | {f"f{i}": load(name) for i, name in enumerate(names)}
+    nodes["straight"] = fit(["f1", 0], ["f2", 0])
+    nodes["bent"] = fit(["f1", 0], ["f2", 0], frame_before=["f0", 0], frame_after=["f3", 0])
+    for name in ("bent", "straight"):
+        nodes[f"{name} flow"] = flow([name, 0], times="1/2")
+        nodes[f"{name} frame"] = fuse(["f1", 0], ["f2", 0], [f"{name} flow", 0])
+        nodes[f"{name} show"] = preview([f"{name} frame", 0])
+    joined = ["f0", 0]
+    for i in range(1, 4):
+        nodes[f"b{i}"] = node("ImageBatch", image1=joined, image2=[f"f{i}", 0])
+        joined = [f"b{i}", 0]
+    nodes["clip"] = interpolate(joined, multiplier=2)
+    nodes["clip show"] = preview(["clip", 0])
+    result = server.run(nodes)
+    truth = moved(15, canvas(1))
+    bent, straight = (server.images(result, f"{name} show")[0] for name in ("bent", "straight"))
+    assert psnr(bent, truth) > psnr(straight, truth) + 2
+    assert torch.equal(server.images(result, "clip show")[3], bent)
+
+
 def test_a_latent_without_our_times_gets_even_ones_and_goes_through_its_vae(server, pair):
     """Frames encoded by core's VAE Encode: latents of a batch, which the fit decodes with the VAE that is given."""
     nodes, start, end = pair
@@ -283,15 +306,16 @@ def test_cuts_are_not_interpolated_across_and_repeated_frames_are_passed_over(se
 
 @pytest.mark.parametrize("frames, multiplier", [(2, 4), (3, 2)])
 def test_cores_own_node_runs_our_model(server, frames, multiplier):
+    """Core hands over a pair at a time."""
     core = node("FrameInterpolate", interp_model=["model", 2], images=["clip", 0], multiplier=multiplier)
-    nodes = {
-        "model": LOADER,
-        "clip": sample(frames, 130, 98),
-        "core": core,
-        "ours": interpolate(["clip", 0], multiplier),
-    }
-    result = server.run(nodes | {"show": preview(["core", 0]), "show ours": preview(["ours", 0])})
-    theirs, ours = server.images(result, "show"), server.images(result, "show ours")
+    nodes = {"model": LOADER, "clip": sample(frames, 130, 98), "core": core, "show": preview(["core", 0])}
+    for i in range(frames - 1):
+        nodes[f"pair {i}"] = node("ImageFromBatch", image=["clip", 0], batch_index=i, length=2)
+        nodes[f"ours {i}"] = interpolate([f"pair {i}", 0], multiplier)
+        nodes[f"show {i}"] = preview([f"ours {i}", 0])
+    result = server.run(nodes)
+    theirs = server.images(result, "show")
+    ours = torch.cat([server.images(result, f"show {i}")[i > 0 :] for i in range(frames - 1)])
     assert theirs.shape == ours.shape == (((frames - 1) * multiplier + 1), 98, 130, 3)
     assert (theirs - ours).abs().max() <= 1.5 / 255
 

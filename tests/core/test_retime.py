@@ -9,50 +9,17 @@ from fractions import Fraction
 
 import pytest
 import torch
+from numbered_frames import CrossFade, numbered, values
+from panning_clips import texture
 from torch import Tensor
 
 from rdvfi_core.errors import Interrupted
-from rdvfi_core.image_pair import ImagePair
 from rdvfi_core.pipeline import Interpolator
 from rdvfi_core.retime import render
 from rdvfi_core.sample import sample_scene
 from rdvfi_core.timeline import Plan, PlanFrame, Source, SpeedCurve, Timeline
 
 FPS = Fraction(24)
-
-
-class CrossFade:
-    """Frames that say which pair and time they are made of: the value of frame i is i / 100."""
-
-    def __init__(self, at_once: int = 1):
-        self.at_once, self.calls = at_once, []
-
-    @property
-    def fitted(self) -> list[tuple[int, int]]:
-        return [pair for pairs in self.calls for pair in pairs]
-
-    def pairs_at_once(self, height: int, width: int) -> int:
-        return self.at_once
-
-    def fit_pairs(self, pairs, seed: int, keyframes: str, *, should_stop):
-        self.calls.append([self._named(pair) for pair in pairs])
-        return self.calls[-1]
-
-    def stream_pair(self, pair: ImagePair, trajectory, times, *, should_stop):
-        assert trajectory == self._named(pair)
-        for time in times:
-            yield torch.lerp(*pair.with_planes, float(time))[0]
-
-    def _named(self, pair: ImagePair) -> tuple[int, int]:
-        return tuple(round(image.mean().item() * 100) for image in (pair.image0, pair.image1))
-
-
-def numbered(count: int, channels: int = 3) -> list[Tensor]:
-    return [torch.full((channels, 64, 64), i / 100) for i in range(count)]
-
-
-def values(frames) -> list[float]:
-    return [round(frame.mean().item() * 100, 3) for frame in frames]
 
 
 def clip(frames: int, **marks) -> Source:
@@ -85,6 +52,45 @@ def test_several_pairs_are_fitted_at_once_and_frames_wait_no_longer_than_needed(
     cut = CrossFade(at_once=3)
     assert values(render(cut, Timeline.multiplied(2).plan(clip(5, cuts=[1])), iter(frames)))[3] == 1
     assert cut.fitted == [(0, 1), (2, 3), (3, 4)]
+
+
+def test_motion_continues_that_of_the_pairs_that_meet_it():
+    fade = CrossFade()
+    list(render(fade, Timeline.multiplied(3).plan(clip(6, cuts=[3])), iter(numbered(6))))
+    assert fade.beside == {
+        (0, 1): (None, (1, 2), 1.0, 1.0),
+        (1, 2): ((0, 1), (2, 3), 1.0, 1.0),
+        (2, 3): ((1, 2), None, 1.0, 1.0),
+        (4, 5): (None, None, 1.0, 1.0),
+    }
+
+
+def test_the_motion_beside_counts_by_its_own_duration():
+    ticks, time_base = (0, 20, 30, 60), Fraction(1, 1000)
+    plan = Timeline.resampled(Fraction(200)).plan(Source.timed(ticks, time_base, 80))
+    fade, edited = CrossFade(), CrossFade()
+    list(render(fade, plan, iter(numbered(4))))
+    assert fade.beside[1, 2] == ((0, 1), (2, 3), 2.0, 3.0)
+    list(render(edited, Plan.from_json(plan.to_json()), numbered(4)))
+    assert edited.beside == fade.beside
+    on_twos = CrossFade()
+    list(render(on_twos, Timeline.multiplied(2).plan(clip(6, duplicates=[1, 4])), iter(numbered(6))))
+    assert on_twos.beside[2, 3] == ((0, 2), (3, 5), 2.0, 2.0)
+
+
+def test_frames_are_not_let_go_before_their_copies_are_shown():
+    """The next pair with motion may lie far ahead."""
+    fade = CrossFade()
+    still = Source.constant(8, FPS, cuts=[1, 2, 3, 4])
+    assert values(render(fade, Timeline.multiplied(2).plan(still), iter(numbered(8))))[:6] == [0, 0.5, 1, 1, 2, 2]
+    assert fade.fitted == [(0, 1), (5, 6), (6, 7)]
+
+
+def test_pairs_that_are_fitted_at_once_continue_each_other_all_the_same():
+    plan, at_once, one_by_one = Timeline.multiplied(2).plan(clip(9)), CrossFade(3), CrossFade()
+    for fade in (at_once, one_by_one):
+        list(render(fade, plan, iter(numbered(9))))
+    assert at_once.beside == one_by_one.beside and len(at_once.beside) == 8
 
 
 def test_many_times_in_one_pair_are_rendered_in_order():
@@ -216,6 +222,26 @@ def test_a_speed_ramp_shows_the_moments_that_its_curve_asks_for(interpolator, sc
         moment = float(2 * curve.source_share(x))
         assert psnr(frame, scene(moment)) > 36, k
     assert len(found) == 4
+
+
+@pytest.mark.parametrize("between", [(2, 4), (4, 6)])
+def test_neighbouring_frames_bend_the_paths_of_what_speeds_up(interpolator, between):
+    """A texture that slides by i^2 / 2 px: from frame to frame of the clip by 6, 10 and 14 px."""
+    wide = texture(96, 320)
+
+    def frame(i: int) -> Tensor:
+        at = i * i / 2
+        whole, part = int(at), at - int(at)
+        return torch.lerp(wide[..., whole : whole + 128], wide[..., whole + 1 : whole + 129], part)
+
+    frames = [frame(i) for i in (2, 4, 6, 8)]
+    first = between[0] // 2 - 1
+    alone, among = (
+        list(render(interpolator, Timeline.at([first + 0.5]).plan(clip(4)), frames))[0],
+        list(render(interpolator, Timeline.multiplied(2).plan(clip(4)), iter(frames)))[2 * first + 1],
+    )
+    truth = frame(between[0] + 1)
+    assert psnr(among, truth) > psnr(alone, truth) + 3
 
 
 # Bad input

@@ -49,7 +49,19 @@ def test_frames_asked_for_lie_halfway_between_keyframes(name, every):
     protocol = PROTOCOLS[name]
     assert protocol.keyframes == tuple(range(every, protocol.gap, every))
     assert protocol.offsets == tuple(range(every // 2, protocol.gap, every))
-    assert protocol.keyframe_times == tuple(Fraction(offset, protocol.gap) for offset in protocol.keyframes)
+    assert protocol.shown_times == tuple(Fraction(offset, protocol.gap) for offset in protocol.keyframes)
+
+
+@pytest.mark.parametrize("gap", [2, 4, 8])
+def test_neighbours_lie_as_far_beyond_the_ends_as_these_lie_apart(gap):
+    protocol = PROTOCOLS[f"neighbours{gap}"]
+    assert protocol.shown == (-gap, 2 * gap) and protocol.shown_times == (-1, 2)
+    assert protocol.offsets == tuple(range(1, gap))
+    assert windows(3 * gap, protocol) == [] and windows(3 * gap + 1, protocol) == [gap]
+    for frames in range(3 * gap + 1, 100):
+        starts = windows(frames, protocol)
+        assert starts[0] >= gap and starts[-1] + 2 * gap < frames
+        assert all(b - a > 3 * gap for a, b in zip(starts, starts[1:], strict=False))
 
 
 @pytest.mark.parametrize("protocol", (GAP7, GAP24), ids=("gap7", "gap24"))

@@ -7,8 +7,10 @@ import json
 from fractions import Fraction
 
 import av
+import numbered_frames
 import numpy as np
 import pytest
+from numbered_frames import numbered
 from video_files import (
     LOSSLESS,
     CrossFade,
@@ -19,9 +21,11 @@ from video_files import (
 )
 
 from rdvfi_core.errors import Interrupted
-from rdvfi_core.timeline import Plan, Timeline
+from rdvfi_core.retime import render
+from rdvfi_core.timeline import Plan, Source, Timeline
 from rdvfi_core.video import parts
 from rdvfi_core.video.convert import Choices, convert, make_job
+from rdvfi_core.video.parts import Part
 
 
 def long_clip(folder) -> tuple:
@@ -51,7 +55,7 @@ def test_a_stopped_run_goes_on_after_its_last_finished_part(tmp_path, short_part
     assert not output.exists() and len(list((tmp_path / ".out.mkv.parts").glob("*.mkv"))) == 3
     rest = CrossFade()
     convert(rest, make_job(*clip, Timeline.multiplied(2), output, Choices(codec="ffv1")))
-    assert rest.fitted == 29 - 15
+    assert rest.fitted == 29 - 15 + 5  # and the pairs around three parts, but after the last one there is none
     whole = tmp_path / "whole.mkv"
     convert(CrossFade(), make_job(*clip, Timeline.multiplied(2), whole, Choices(codec="ffv1")))
     assert np.array_equal(decoded(output), decoded(whole))
@@ -71,14 +75,27 @@ def test_parts_of_another_job_are_not_mixed_in(tmp_path, short_parts, change):
         convert(CrossFade(), job(), stopping(35))
     if change == "source":
         write(source, [pattern(-i) for i in range(30)], **LOSSLESS)
-    renderer = CrossFade()
-    convert(renderer, job(change))
-    assert renderer.fitted == 29
+    renderer, anew = CrossFade(), job(change)
+    convert(renderer, anew)
+    assert renderer.fitted == 29 + 2 * (len(anew.spans) - 1)  # every part's own pairs, and those that they continue
+
+
+@pytest.mark.parametrize("options", [{}, {"resample_all": True}, {"shutter": Fraction(180), "blur_samples": 4}])
+def test_parts_show_the_motion_of_the_whole(options):
+    """What each pair's motion continues does not depend on where parts begin."""
+    source = Source.constant(40, Fraction(24), cuts=[17], duplicates=[21, 23])
+    plan, frames = Timeline.multiplied(3, **options).plan(source), numbered(40)
+    whole, in_parts = numbered_frames.CrossFade(), numbered_frames.CrossFade()
+    list(render(whole, plan, frames))
+    spans = parts.split(plan, most=10, least=4)
+    for span in spans:
+        part = Part(None, parts.plan_of(plan, span), None, "", 0, "auto")
+        wanted = part.wanted()
+        list(render(in_parts, part.plan, [frame if i in wanted else None for i, frame in enumerate(frames)]))
+    assert len(spans) > 3 and in_parts.beside == whole.beside
 
 
 def test_no_pair_is_estimated_twice_and_a_cut_begins_a_part(tmp_path):
-    from rdvfi_core.timeline import Source
-
     source = Source.constant(100, Fraction(24), cuts=[29])
     plan = Timeline.multiplied(5).plan(source)
     spans = parts.split(plan, most=60, least=10)
