@@ -128,6 +128,24 @@ def test_straight_fitting_tells_its_end(interpolator, pair):
     assert told[-1][0] == told[-1][1]
 
 
+def test_frames_around_the_pair_shape_its_paths(interpolator, pair, fitted):
+    around = {"before": textured(65, 97, 3), "after": textured(65, 97, 4)}
+    bent = interpolator.fit(*pair, **around)
+    assert (bent.before, bent.after) == (-1, 2)
+    earlier, later = interpolator.fit(around["before"], pair[0]), interpolator.fit(pair[1], around["after"])
+    wanted = fitted.continued(earlier, later)
+    for name in ("to1", "previous", "next"):
+        torch.testing.assert_close(getattr(bent, name), getattr(wanted, name), atol=1e-2, rtol=1e-3)
+    one_side = interpolator.fit(*pair, after=around["after"])
+    assert (one_side.before, one_side.after) == (None, 2)
+    torch.testing.assert_close(one_side.next, bent.next, atol=1e-2, rtol=1e-3)
+    assert (bent.sample(0.5).to0 - fitted.sample(0.5).to0).abs().mean() > 0.01
+    with pytest.raises(ValueError, match="before is 64x64 and image0 is 97x65"):
+        interpolator.fit(*pair, before=textured(64, 64, 3))
+    with pytest.raises(Interrupted):
+        interpolator.fit(*pair, **around, should_stop=lambda: True)
+
+
 def test_the_stream_makes_frames_only_when_they_are_asked_for(interpolator, pair, fitted):
     told = []
     frames = interpolator.stream(*pair, fitted, [0.2, 0.4], progress=lambda *done: told.append(done))
@@ -158,3 +176,5 @@ def test_the_generated_path_runs_and_depends_on_the_seed_alone(pair, monkeypatch
     assert torch.equal(again.to0, trajectory.to0) and torch.equal(again.colour, trajectory.colour)
     assert not torch.equal(other.colour, trajectory.colour)
     assert interpolator.fit(*pair, keyframes="straight").times == (0.0, 1.0)
+    beside = interpolator.fit(*pair, seed=3, before=pair[1])  # keyframes shape the paths themselves
+    assert (beside.before, beside.times) == (None, trajectory.times)
