@@ -98,7 +98,8 @@ class _Motion:
     def __init__(self, interpolator: Renderer, plan: Plan, frames: Sequence[Tensor] | _Window, seed, keyframes, stop):
         self._interpolator, self._plan, self._frames = interpolator, plan, frames
         self._seed, self._keyframes, self._should_stop = seed, keyframes, stop
-        self._coming = _pairs_of(plan)
+        before, after = plan.beside if isinstance(frames, Sequence) else (None, None)  # others are gone, or to come
+        self._coming = _pairs_of(plan, before, after)
         self._next = next(self._coming, None)  # pair to be fitted
         self._fitted: deque[_Fitted] = deque()
         self._asked: tuple[ImagePair, Trajectory] | None = None  # of the first of them
@@ -143,13 +144,12 @@ class _Motion:
         self._fitted.extend(map(_Fitted, pairs, images, found))
 
 
-def _pairs_of(plan: Plan) -> Iterator[tuple[int, int]]:
-    """Those with motion, in order, with those that a part's motion continues and leads to; one that comes up again
-    directly, once."""
+def _pairs_of(plan: Plan, before: tuple[int, int] | None, after: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
+    """Those with motion, in order, between two that lie beyond the plan's ends; one that comes up again directly,
+    once."""
     moments = (moment for frame in plan for moment in frame.moments if moment.kind == "between")
     own = ((moment.first, moment.second) for moment in moments)
-    around = ([] if pair is None else [pair] for pair in (plan.pair_before, plan.pair_after))
-    return (pair for pair, _ in groupby(chain(next(around), own, next(around))))
+    return (pair for pair, _ in groupby(pair for pair in chain((before,), own, (after,)) if pair is not None))
 
 
 def _image_pair(start: Tensor, end: Tensor, first: int, second: int) -> ImagePair:

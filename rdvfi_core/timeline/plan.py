@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from . import plan_file
@@ -12,6 +12,7 @@ from .rates import decimal
 from .schedule import Schedule
 
 MOST_LINES = 1000  # of text; the JSON has all frames
+Pair = tuple[int, int]  # source frames, the first and the second
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,7 @@ class Plan:
     at_cuts: str = "hold"
     loop: bool = False  # pairs may lead from the last source frame to the first
     ticks: tuple[int, ...] | None = None  # when each source frame is shown, and when the clip ends; None: evenly
-    pair_before: tuple[int, int] | None = None  # of a part: the pair whose motion its first one continues
-    pair_after: tuple[int, int] | None = None  # of a part: the pair into which the motion of its last one continues
+    beyond: tuple[Pair | None, Pair | None] | None = None  # of a part: see `beside`
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -42,7 +42,7 @@ class Plan:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
             return NotImplemented
-        fields = ("fps", "source_frames", "cuts", "duplicates", "at_cuts", "loop", "ticks", "pair_before", "pair_after")
+        fields = ("fps", "source_frames", "cuts", "duplicates", "at_cuts", "loop", "ticks", "beyond")
         same = all(getattr(self, field) == getattr(other, field) for field in fields) and len(self) == len(other)
         return same and all(a == b for a, b in zip(self, other, strict=True))
 
@@ -60,6 +60,36 @@ class Plan:
         """How long it takes from one source frame to a later one, or over the loop's end, in ticks."""
         ticks = self.ticks or range(self.source_frames + 1)
         return ticks[second] - ticks[first] if first < second else ticks[-1] - ticks[first] + ticks[second]
+
+    def part(self, span: range) -> Plan:
+        """Some of the frames by themselves, with the source frames' own numbers."""
+        return replace(self, frames=tuple(self[span.start : span.stop]), beyond=self._beside(span))
+
+    @property
+    def beside(self) -> tuple[Pair | None, Pair | None]:
+        """The pairs outside of these frames whose motion the first pair continues, and into which that of the last one
+        goes on: a part has them in the whole plan, a loop across its seam."""
+        return self._beside(range(len(self))) if self.beyond is None else self.beyond
+
+    def _beside(self, span: range) -> tuple[Pair | None, Pair | None]:
+        around = len(self) if self.loop else 0
+        earlier, later = range(span.start - 1, -1 - around, -1), range(span.stop, len(self) + around)
+        before = self._pair_beyond(_moments(self, span), _moments(self, earlier, backward=True), 0)
+        after = self._pair_beyond(_moments(self, reversed(span), backward=True), _moments(self, later), 1)
+        return before, after
+
+    @staticmethod
+    def _pair_beyond(own: Iterator[PlanFrame], beyond: Iterator[PlanFrame], end: int) -> Pair | None:
+        """own: moments from one end on (0: the first one, 1: the last one); beyond: those outside, away from it. The
+        first other pair there, if it meets the outermost one in a frame and nothing but that frame lies between."""
+        pair = next(((moment.first, moment.second) for moment in own if moment.kind == "between"), None)
+        for moment in beyond if pair is not None else ():
+            other = moment.first, moment.second
+            if moment.kind == "between" and other != pair:
+                return other if other[1 - end] == pair[end] else None
+            if moment.kind == "blend" or (moment.kind == "copy" and moment.first != pair[end]):
+                return None
+        return None
 
     def check_source(self, frames: int) -> None:
         """ValueError where the clip has another number of them than the one that this was made for."""
@@ -97,6 +127,13 @@ class Plan:
         if len(shown) < len(self):
             lines.append(f"... and {len(self) - len(shown)} more.")
         return "\n".join(lines)
+
+
+def _moments(plan: Plan, numbers: Iterable[int], backward: bool = False) -> Iterator[PlanFrame]:
+    """Of the frames with these numbers, which may go round the plan once more."""
+    for number in numbers:
+        moments = plan[number % len(plan)].moments
+        yield from reversed(moments) if backward else moments
 
 
 def _list(numbers: tuple[int, ...], most: int = 50) -> str:

@@ -23,7 +23,7 @@ from .audio import CHOICES as AUDIO_CHOICES
 from .clip import Clip, FileClip
 from .formats import Format, check_output, choose_format, suffix_of
 from .join import join
-from .parts import IMAGES, Part, plan_of, render_part, split
+from .parts import IMAGES, Part, render_part, split
 from .reader import VideoFile
 from .timemap import TimeMap
 from .writer import complete_or_nothing, one_sentence, remove
@@ -68,7 +68,7 @@ class Job:
         return [*self.clip.survey.notes, *(f"{note}." for note in self.form.notes)]
 
     def part(self, number: int) -> Part:
-        plan = plan_of(self.plan, self.spans[number])
+        plan = self.plan.part(self.spans[number])
         return Part(self.clip, plan, self.form, self.name, self.seed, self.keyframes)
 
     def describe(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from ..callbacks import ShouldStop
 from ..memory import collect, is_large
 from ..retime import render
-from ..timeline import Plan, PlanFrame
+from ..timeline import Plan
 from .clip import Clip
 from .formats import Format
 from .writer import FrameWriter, complete_or_nothing
@@ -35,7 +35,7 @@ class Part:
         """Source frames."""
         moments = (moment for frame in self.plan for moment in frame.moments)
         own = {number for moment in moments for number in (moment.first, moment.second)}
-        return own.union(*(pair for pair in (self.plan.pair_before, self.plan.pair_after) if pair is not None))
+        return own.union(*filter(None, self.plan.beside))
 
 
 def split(plan: Plan, most: int = PART_FRAMES, least: int = LEAST_FRAMES) -> list[range]:
@@ -53,32 +53,6 @@ def split(plan: Plan, most: int = PART_FRAMES, least: int = LEAST_FRAMES) -> lis
                 starts.append(number)
         before = frame
     return [range(start, end) for start, end in zip(starts, [*starts[1:], len(plan)], strict=True)]
-
-
-def plan_of(plan: Plan, span: range) -> Plan:
-    """The plan of one part, whose frames are those of the whole: motion goes on across its ends."""
-    frames: tuple[PlanFrame, ...] = tuple(plan[span.start : span.stop])
-    moments = [moment for frame in frames for moment in frame.moments]
-    earlier = (moment for number in range(span.start - 1, -1, -1) for moment in reversed(plan[number].moments))
-    later = (moment for number in range(span.stop, len(plan)) for moment in plan[number].moments)
-    before, after = _pair_beyond(moments, earlier, 0), _pair_beyond(reversed(moments), later, 1)
-    return replace(plan, frames=frames, pair_before=before, pair_after=after)
-
-
-def _pair_beyond(
-    own: Iterable[PlanFrame],  # moments of a part, from one end of it on
-    beyond: Iterable[PlanFrame],  # moments outside of it, away from that end
-    end: int,  # 0: its beginning, 1: its end
-) -> tuple[int, int] | None:
-    """The pair beyond a part's end that meets the part's outermost pair in a frame."""
-    pair = next(((moment.first, moment.second) for moment in own if moment.kind == "between"), None)
-    for moment in beyond if pair is not None else ():
-        other = moment.first, moment.second
-        if moment.kind == "between" and other != pair:
-            return other if other[1 - end] == pair[end] else None
-        if moment.kind == "blend" or (moment.kind == "copy" and moment.first != pair[end]):
-            return None
-    return None
 
 
 def render_part(

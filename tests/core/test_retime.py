@@ -65,6 +65,18 @@ def test_motion_continues_that_of_the_pairs_that_meet_it():
     }
 
 
+def test_a_loop_has_no_seam():
+    """Unless its frames come one by one: then those beyond the ends are not there yet, or gone."""
+    plan, whole, streamed = Timeline.multiplied(2, loop=True).plan(clip(4)), CrossFade(), CrossFade()
+    list(render(whole, plan, numbered(4)))
+    assert whole.beside[0, 1][:2] == ((3, 0), (1, 2)) and whole.beside[3, 0][:2] == ((2, 3), (0, 1))
+    list(render(streamed, plan, iter(numbered(4))))
+    assert streamed.beside[0, 1][:2] == (None, (1, 2)) and streamed.beside[3, 0][:2] == ((2, 3), None)
+    two = CrossFade()
+    list(render(two, Timeline.multiplied(2, loop=True).plan(clip(2)), numbered(2)))
+    assert two.beside == {(0, 1): ((1, 0), (1, 0), 1.0, 1.0), (1, 0): ((0, 1), (0, 1), 1.0, 1.0)}
+
+
 def test_the_motion_beside_counts_by_its_own_duration():
     ticks, time_base = (0, 20, 30, 60), Fraction(1, 1000)
     plan = Timeline.resampled(Fraction(200)).plan(Source.timed(ticks, time_base, 80))

@@ -80,7 +80,9 @@ def test_parts_of_another_job_are_not_mixed_in(tmp_path, short_parts, change):
     assert renderer.fitted == 29 + 2 * (len(anew.spans) - 1)  # every part's own pairs, and those that they continue
 
 
-@pytest.mark.parametrize("options", [{}, {"resample_all": True}, {"shutter": Fraction(180), "blur_samples": 4}])
+@pytest.mark.parametrize(
+    "options", [{}, {"resample_all": True}, {"shutter": Fraction(180), "blur_samples": 4}, {"loop": True}]
+)
 def test_parts_show_the_motion_of_the_whole(options):
     """What each pair's motion continues does not depend on where parts begin."""
     source = Source.constant(40, Fraction(24), cuts=[17], duplicates=[21, 23])
@@ -89,7 +91,7 @@ def test_parts_show_the_motion_of_the_whole(options):
     list(render(whole, plan, frames))
     spans = parts.split(plan, most=10, least=4)
     for span in spans:
-        part = Part(None, parts.plan_of(plan, span), None, "", 0, "auto")
+        part = Part(None, plan.part(span), None, "", 0, "auto")
         wanted = part.wanted()
         list(render(in_parts, part.plan, [frame if i in wanted else None for i, frame in enumerate(frames)]))
     assert len(spans) > 3 and in_parts.beside == whole.beside
