@@ -119,6 +119,8 @@ def _check(args: Namespace, stage: Stage) -> None:
     for name, stages in ONLY.items():
         if getattr(args, name) is not None and args.stage not in stages:
             raise ValueError(f"The stage {args.stage} has no use for --{name}; leave it out.")
+    if args.scratch and not stage.trains:
+        raise ValueError(f"The stage {args.stage} goes on from networks that are trained; leave --scratch out.")
     if args.clips is not None:
         list_clips(Path(args.clips))
     if args.textures is not None and not Path(args.textures).is_dir():

@@ -84,6 +84,10 @@ def test_weights_are_stored_in_half_precision(latents):
         (("autoencoder", "run", "--textures", ".", "--crop", "64x128"), "square crops, not 64x128; write 64x64"),
         (("fusion", "run", "--batch", "2"), "one sequence at a time; leave --batch out"),
         (("motion", "run", "--lpips", "x"), "The stage motion has no use for --lpips; leave it out"),
+        (
+            ("decoding", "run", "--scratch"),
+            "The stage decoding goes on from networks that are trained; leave --scratch",
+        ),
         (("decoding", "run", "--terms", "latent"), "The stage decoding has no use for --terms"),
         (("generator", "run", "--cached", "5"), "--cached says how many batches --cache keeps"),
         (("generator", "run", "--terms", "all"), "invalid choice: 'all'"),
