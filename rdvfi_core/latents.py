@@ -45,6 +45,6 @@ def latent_times(latents: int, temporal_stride: int) -> tuple[float, ...]:
     """Times of the latents of a clip whose first frame is I0 and whose last is I1."""
     if latents < 2:
         raise ValueError(
-            f"The latent holds {latents} frame; a clip from the start image to the end image has at least 2."
+            f"The latent holds {latents} frame; give that of a whole clip, from the start image to the end image."
         )
     return spanning_times(frames_of(latents, temporal_stride))[::temporal_stride]

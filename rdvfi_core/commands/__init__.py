@@ -49,6 +49,20 @@ def fps_argument(text: str) -> Fraction:
         raise ArgumentTypeError(str(error)) from error
 
 
+def count_argument(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no whole number from 1 up.")
+    return int(text)
+
+
+def refuse_unused(args: Namespace, only: dict[str, tuple[str, ...]], kind: str, what: str) -> None:
+    """only: for each option by name, the kinds of work it is for. What is given, is not None, and is not for this kind
+    is refused: "`what` has no use for it"."""
+    for name, kinds in only.items():
+        if getattr(args, name) is not None and kind not in kinds:
+            raise ValueError(f"{what} has no use for --{name.replace('_', '-')}; leave it out.")
+
+
 @contextmanager
 def progress_bar(what: str, unit: str = "step") -> Iterator[Progress]:
     """A bar on stderr, drawn only in a terminal, as the callback progress(done, total) that the core calls."""

@@ -10,9 +10,8 @@ from ..evaluation.ablation import ABLATIONS, FULL, SOURCES, scene_method
 from ..evaluation.scene_report import SceneMethod, score_scenes
 from ..evaluation.scenes import MAGNITUDES, PATHS, scene_cases
 from ..pipeline import Interpolator
-from . import checked_device, progress_bar
+from . import checked_device, count_argument, progress_bar
 from .evaluate import check_report_path, finish
-from .interpolate import count_argument
 
 
 def add_arguments(parser: ArgumentParser) -> None:

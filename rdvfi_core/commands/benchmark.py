@@ -19,12 +19,32 @@ import torch
 from ..conventions import KEYFRAMES, SMALLEST_SIDE, uniform_times
 from ..sample import sample_scene
 from ..warp import resize
-from . import add_model_arguments, benchmark_backbone, benchmark_video, checked_device, load_interpolator
-from .interpolate import count_argument
+from . import (
+    add_model_arguments,
+    benchmark_backbone,
+    benchmark_video,
+    checked_device,
+    count_argument,
+    load_interpolator,
+    refuse_unused,
+)
 
 SIZES = "448x256,1024x576,1920x1080,3840x2160"
 VIDEO_SIZES = {"memory": "1920x1080", "overhead": "1024x576"}
 REPEATS = 3
+FRAMES = 24
+SECONDS = "10,60"
+# Options that not every benchmark has a use for.
+ONLY = {
+    "video": ("--video memory", "--video overhead"),
+    "seconds": ("--video memory",),
+    "rendered": ("--video memory",),
+    "repeats": ("--video overhead",),
+    "frames": ("pairs", "--video overhead", "--backbone"),
+    "weights": ("pairs", "--video memory", "--video overhead"),
+    "comfyui": ("--backbone",),
+    "scale": ("--backbone",),
+}
 MIB = 2**20
 
 
@@ -45,7 +65,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "Times both phases, frames streamed as `interpolate` does it, for a quarter of the frames and for all of them. "
         "Peak memory is the device's on CUDA and the whole process's otherwise; every size has a process of its own."
     )
-    parser.add_argument("--frames", type=count_argument, default=24, metavar="N", help="frames per pair (default: 24)")
+    parser.add_argument("--frames", type=count_argument, metavar="N", help=f"frames per pair (default: {FRAMES})")
     parser.add_argument("--sizes", type=sizes_argument, metavar="LIST", help=f"default: {SIZES}")
     parser.add_argument(
         "--video",
@@ -54,17 +74,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         "encoding take beside the method (1024x576)",
     )
     parser.add_argument(
-        "--seconds", type=seconds_argument, default="10,60", metavar="LIST", help="of --video memory (default: 10,60)"
+        "--seconds", type=seconds_argument, metavar="LIST", help=f"of --video memory (default: {SECONDS})"
     )
     parser.add_argument(
-        "--rendered", action="store_true", help="--video memory with the method; without, cross-fades stand for it"
+        "--rendered",
+        action="store_const",
+        const=True,
+        help="--video memory with the method; without, cross-fades stand for it",
     )
-    parser.add_argument("--repeats", type=count_argument, default=REPEATS, help="of --video overhead (default: 3)")
+    parser.add_argument("--repeats", type=count_argument, help=f"of --video overhead (default: {REPEATS})")
     benchmark_backbone.add_arguments(parser)
     add_model_arguments(parser)
 
 
 def run(args: Namespace) -> None:
+    kind = "--backbone" if args.backbone else f"--video {args.video}" if args.video else "pairs"
+    refuse_unused(args, ONLY, kind, f"The benchmark of {kind}")
+    args.frames, args.repeats = args.frames or FRAMES, args.repeats or REPEATS
+    args.seconds = args.seconds or seconds_argument(SECONDS)
     if args.backbone is not None:
         benchmark_backbone.run(args, args.sizes)
         return

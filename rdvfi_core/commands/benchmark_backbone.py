@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from tempfile import TemporaryFile
+
+from ..comfyui import checked_comfyui, python_of
 
 BACKBONES = ("wan1.3b", "svd")
 SIZES = [(576, 320), (768, 432), (1024, 576), (1280, 720)]  # the paper's study of resolutions, by width
@@ -52,7 +53,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, sizes: list[tuple[int, int]] | None) -> None:
-    comfyui = _checked_comfyui(args.comfyui)
+    if args.comfyui is None:
+        raise ValueError("--backbone needs ComfyUI's own classes; give its folder with --comfyui.")
+    comfyui = checked_comfyui(args.comfyui)
     if not (REPOSITORY / "nodes" / "backbones").is_dir():
         raise ValueError("The graph nodes are not here; run the command in a clone of the repository.")
     cpu = args.device == "cpu" or not _has_cuda(comfyui)
@@ -68,7 +71,7 @@ def run(args: Namespace, sizes: list[tuple[int, int]] | None) -> None:
         "mark": RESULT,
     }
     found: dict[str, list[dict]] = {"counted": [], "measured": []}
-    command = [_python_of(comfyui), "-c", SCRIPT, json.dumps(given)]
+    command = [python_of(comfyui), "-c", SCRIPT, json.dumps(given)]
     with TemporaryFile("w+") as log:  # a pipe that nobody empties would stop ComfyUI
         with subprocess.Popen(command, cwd=comfyui, stdout=subprocess.PIPE, stderr=log, text=True) as process:
             for line in process.stdout:
@@ -122,22 +125,7 @@ def times_to_markdown(backbone: str, scale: str, device: str, measured: list[dic
     return "\n".join(lines) + "\n"
 
 
-def _checked_comfyui(folder: str | None) -> Path:
-    if folder is None:
-        raise ValueError("--backbone needs ComfyUI's own classes; give its folder with --comfyui.")
-    path = Path(folder).expanduser().resolve()
-    if not (path / "comfy" / "model_management.py").is_file():
-        raise ValueError(f"--comfyui {folder} is no ComfyUI; give the folder that holds its main.py.")
-    return path
-
-
-def _python_of(comfyui: Path) -> str:
-    """The interpreter that has ComfyUI's packages: COMFYUI_PYTHON, its own environment, or this one."""
-    inside = [comfyui / folder / "bin" / "python" for folder in ("venv", ".venv")]
-    return os.environ.get("COMFYUI_PYTHON") or next((str(p) for p in inside if p.is_file()), sys.executable)
-
-
 def _has_cuda(comfyui: Path) -> bool:
     script = "import torch; print(torch.cuda.is_available())"
-    asked = subprocess.run([_python_of(comfyui), "-c", script], capture_output=True, text=True)
+    asked = subprocess.run([python_of(comfyui), "-c", script], capture_output=True, text=True)
     return asked.stdout.strip() == "True"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from ..conventions import KEYFRAMES
-from ..latents import latent_times
+from ..conventions import KEYFRAMES, spanning_times
 from ..weight_sets import inspect, join
-from . import progress_bar
-from .interpolate import count_argument
+from . import count_argument, progress_bar
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,7 +33,9 @@ def run(args: Namespace) -> None:
         for path in args.inputs:
             print(inspect(path).describe())
         return
-    times = latent_times(args.keyframes, 1)
+    if args.keyframes < 2:
+        raise ValueError(f"--keyframes is {args.keyframes}; a whole system makes at least 2, the two ends included.")
+    times = spanning_times(args.keyframes)
     with progress_bar("writing", "MiB") as progress:
         found = join(args.inputs, args.output, times, args.null_text, args.licence, progress)
     print(found.describe())

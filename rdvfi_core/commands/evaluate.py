@@ -1,6 +1,7 @@
 """`evaluate FOLDER --protocol P`: how close interpolated frames come to the true ones, of clips (gap7, gap24, davis7,
-fcvg, and through true keyframes keyframes8 and keyframes24) or of rendered scenes (scenes); how close phi1 comes to
-exact flow (motion); how well the latents rebuild photographs (reconstruction); whether cuts are found (cuts)."""
+fcvg, through true keyframes keyframes8 and keyframes24, among a clip's other frames neighbours2, 4 and 8) or of
+rendered scenes (scenes); how close phi1 comes to exact flow (motion); how well the latents rebuild photographs
+(reconstruction); whether cuts are found (cuts)."""
 
 from __future__ import annotations
 
@@ -13,15 +14,14 @@ from torch import Tensor
 
 from ..errors import Interrupted
 from ..evaluation.baselines import BASELINES, FLOWS
-from ..evaluation.comfyui import CoreInterpolation, core_weights
+from ..evaluation.core_interpolation import CoreInterpolation, core_weights
 from ..evaluation.metrics import OPTIONS, Metrics
 from ..evaluation.pictures import ClipSheets, FlowAt, contact_sheet
 from ..evaluation.protocols import PROTOCOLS, Protocol
 from ..evaluation.runner import Method, evaluate
 from ..evaluation.tables import to_json, write
 from ..networks import default_device
-from . import add_model_arguments, checked_device, load_interpolator, progress_bar
-from .interpolate import count_argument
+from . import add_model_arguments, checked_device, count_argument, load_interpolator, progress_bar, refuse_unused
 
 KEYFRAMES = {"rdvfi": "auto", "straight": "straight"}  # methods of this package: how they get their keyframes
 CORE = ("rife", "film")  # methods of ComfyUI's core
@@ -43,7 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="of clips: gap7, frames i and i+8 give the seven between, and gap24, frames i and i+24 give i+4, +8, "
         "+12, +16, +20, both in a few windows a clip; davis7, every 8th frame gives the seven between, and fcvg, "
         "the ends of 25 frames give the 23 between, both of whole clips; keyframes8, rdvfi is shown every second frame "
-        "between as a keyframe, and keyframes24, every fourth; cuts, clips are joined at random, with "
+        "between as a keyframe, and keyframes24, every fourth; neighbours2, 4 and 8, every 2nd, 4th or 8th frame of a "
+        "clip is given, and rdvfi sees the two around a pair as well; cuts, clips are joined at random, with "
         "flashes, fades and fast pans inside them. With a FOLDER of photographs, of which those kept from training "
         "are used: scenes, frames of rendered scenes whose sprites move along paths of known kind and length; "
         "motion, phi1 against the exact flow of rendered scenes; reconstruction, photographs through the latents",
@@ -56,7 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "of --comfyui)",
     )
     add("--limit", type=count_argument, metavar="N", help="the first N clips, scenes or photographs only, or N joins")
-    add("--seed", type=int, default=0, metavar="S", help="of the protocol cuts: which clips are joined (default: 0)")
+    add("--seed", type=int, metavar="S", help="of the protocol cuts: which clips are joined (default: 0)")
     add("-o", "--output", metavar="REPORT", type=Path,
         help="write REPORT.json, REPORT.md, and for clips REPORT_sheet.png: the worst and best")  # fmt: skip
     add("--sheets", metavar="DIR", type=Path, help="write a picture per clip: inputs, truth, methods, errors, motion")
@@ -73,6 +74,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     if args.output is not None:
         check_report_path(args.output)
+    refuse_unused(args, ONLY, args.protocol, f"The protocol {args.protocol}")
     (OTHERS.get(args.protocol) or _run_clips)(args)
 
 
@@ -126,11 +128,18 @@ def _run_cuts(args: Namespace) -> None:
     from ..evaluation.cuts import cut_scores
 
     with progress_bar("joins") as progress:
-        scores = cut_scores(Path(args.folder), args.seed, args.limit, progress)
+        scores = cut_scores(Path(args.folder), args.seed or 0, args.limit, progress)
     finish(args.output, scores.to_json(), scores.to_markdown())
 
 
 OTHERS = {"scenes": _run_scenes, "motion": _run_motion, "reconstruction": _run_reconstruction, "cuts": _run_cuts}
+# Options that not every protocol has a use for.
+ONLY = (
+    dict.fromkeys(("lpips", "fid", "fvd", "sheets"), tuple(PROTOCOLS))
+    | dict.fromkeys(("methods", "comfyui", *CORE), (*PROTOCOLS, "scenes"))
+    | dict.fromkeys(("device", "weights"), (*PROTOCOLS, "scenes", "motion", "reconstruction"))
+    | {"seed": ("cuts",)}
+)
 
 
 def methods_argument(text: str) -> list[str]:

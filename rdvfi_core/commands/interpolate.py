@@ -12,7 +12,7 @@ from ..inputs import check_pair, check_times
 from ..media import read_image
 from ..video.formats import check_output
 from ..video.writer import open_writer
-from . import add_model_arguments, fps_argument, load_interpolator, progress_bar
+from . import add_model_arguments, count_argument, fps_argument, load_interpolator, progress_bar
 
 NEW_FRAMES = 7
 
@@ -98,12 +98,6 @@ def interpolate_to_file(
 def between(count: int) -> list[Fraction]:
     """Times of A, `count` frames evenly between, and B."""
     return [Fraction(i, count + 1) for i in range(count + 2)]
-
-
-def count_argument(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a number of frames; give a whole number from 1 up.")
-    return int(text)
 
 
 def times_argument(text: str) -> list[Fraction]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..comfyui import checked_comfyui
 from ..known_ends import CLIP_WIDTH, svd_rows, wan_clip, wan_mask
 from ..precision import has_fast_bfloat16
 
@@ -88,8 +89,7 @@ class Backbone:
 
 def open_backbone(comfyui: Path, file: Path, vae: Path, device: torch.device, frozen: bool) -> Backbone:
     """frozen: the weights are not trained themselves and may be stored in half precision on a GPU."""
-    if not (comfyui / "comfy" / "model_base.py").is_file():
-        raise ValueError(f"{comfyui} holds no ComfyUI; name the folder that has comfy/ in it.")
+    comfyui = checked_comfyui(comfyui)
     for path in (file, vae):
         if not path.is_file():
             raise ValueError(f"There is no file {path}; name a checkpoint that ComfyUI loads.")

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from rdvfi_core.evaluation.comfyui import python_of
+from rdvfi_core.comfyui import python_of
 
 REPOSITORY = Path(__file__).parents[2]
 PACK = "comfyui-rdvfi"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from comfyui import find_comfyui, python_of
 
-from rdvfi_core.evaluation.comfyui import NODES, CoreInterpolation, core_weights
+from rdvfi_core.evaluation.core_interpolation import NODES, CoreInterpolation, core_weights
 
 COMFYUI = find_comfyui()
 pytestmark = pytest.mark.skipif(

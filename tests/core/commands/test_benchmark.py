@@ -27,6 +27,19 @@ def test_every_size_is_measured_in_a_process_of_its_own():
     assert len({first, second, os.getpid()}) == 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seconds", "5"], "benchmark of pairs has no use for --seconds"),
+        (["--video", "overhead", "--rendered"], "benchmark of --video overhead has no use for --rendered"),
+        (["--video", "memory", "--frames", "3"], "benchmark of --video memory has no use for --frames"),
+        (["--backbone", "svd", "--video", "memory"], "benchmark of --backbone has no use for --video"),
+    ],
+)
+def test_options_of_another_benchmark_are_refused(capsys, arguments, words):
+    assert words in fails(capsys, ["benchmark", *arguments])
+
+
 @pytest.mark.parametrize("sizes", ["big", "640", "63x64", "64x64,", "64x-64"])
 def test_benchmark_refuses_sizes_in_one_line(capsys, sizes):
     assert "is not a size" in fails(capsys, ["benchmark", "--sizes", sizes])

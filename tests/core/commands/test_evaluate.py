@@ -107,7 +107,10 @@ def test_evaluate_on_photographs(pair, capsys, cross_fade, monkeypatch):
         ([".", "--protocol", "gap7", "-o", "report.txt"], "must end in .json"),
         ([".", "--protocol", "gap7", "-o", "nowhere/report.json"], "nowhere does not exist"),
         ([".", "--protocol", "gap7", "--methods", "blend,rife"], "give its folder with --comfyui"),
-        ([".", "--protocol", "gap7", "--comfyui", "."], "is no ComfyUI with frame interpolation"),
+        ([".", "--protocol", "gap7", "--comfyui", "."], "is no ComfyUI; give"),
+        ([".", "--protocol", "cuts", "--methods", "blend"], "protocol cuts has no use for --methods"),
+        ([".", "--protocol", "scenes", "--lpips", "x"], "protocol scenes has no use for --lpips"),
+        ([".", "--protocol", "gap7", "--seed", "0"], "protocol gap7 has no use for --seed"),
         ([".", "--protocol", "gap7", "--methods", "blend", "--fid", "nowhere"], "There is no file nowhere"),
     ],
 )

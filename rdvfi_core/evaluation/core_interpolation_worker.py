@@ -1,5 +1,5 @@
-"""Runs in ComfyUI's Python: `comfyui_worker.py COMFYUI WEIGHTS`. Pairs of frames come in on stdin, interpolated frames
-go out on what was stdout; see `comfyui.py`. It imports nothing of this package."""
+"""Runs in ComfyUI's Python: `core_interpolation_worker.py COMFYUI WEIGHTS`. Pairs of frames come in on stdin,
+interpolated frames go out on what was stdout; see `core_interpolation.py`. It imports nothing of this package."""
 
 from __future__ import annotations
 

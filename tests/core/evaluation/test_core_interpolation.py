@@ -5,12 +5,16 @@ import io
 import numpy as np
 import pytest
 
-from rdvfi_core.evaluation.comfyui import core_weights
-from rdvfi_core.evaluation.comfyui_worker import receive, send
+from rdvfi_core.evaluation.core_interpolation import core_weights
+from rdvfi_core.evaluation.core_interpolation_worker import receive, send
 
 
 def test_weights_are_found_in_comfyui_by_name_unless_given(tmp_path):
-    with pytest.raises(ValueError, match="is no ComfyUI with frame interpolation"):
+    with pytest.raises(ValueError, match="is no ComfyUI; give"):
+        core_weights(tmp_path, {"rife": None})
+    (tmp_path / "comfy").mkdir()
+    (tmp_path / "comfy" / "model_management.py").touch()
+    with pytest.raises(ValueError, match="a ComfyUI without frame interpolation"):
         core_weights(tmp_path, {"rife": None})
     (tmp_path / "comfy_extras").mkdir()
     (tmp_path / "comfy_extras" / "nodes_frame_interpolation.py").touch()

@@ -1,14 +1,14 @@
 """RIFE and FILM as baselines, as ComfyUI's own nodes load and run them.
 
 ComfyUI needs packages, and sets global state, that have no place here: it runs in a process of its own with its own
-Python, `comfyui_worker.py`, which gets pairs of frames through a pipe and sends back what it made of them."""
+Python, `core_interpolation_worker.py`, which gets pairs of frames through a pipe and sends back what it made of
+them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..comfyui import checked_comfyui, python_of
 from ..video.colour import to_integers
-from .comfyui_worker import receive, send
+from .core_interpolation_worker import receive, send
 
 NODES = Path("comfy_extras", "nodes_frame_interpolation.py")
 MODELS = Path("models", "frame_interpolation")
@@ -29,8 +30,8 @@ class CoreInterpolation:
     ComfyUI cannot load is refused with a ValueError."""
 
     def __init__(self, comfyui: Path, weights: Path):
-        self._command = [python_of(comfyui), str(Path(__file__).with_name("comfyui_worker.py")), str(comfyui.resolve()),
-                         str(weights.resolve())]  # fmt: skip
+        worker = Path(__file__).with_name("core_interpolation_worker.py")
+        self._command = [python_of(comfyui), *map(str, (worker, comfyui.resolve(), weights.resolve()))]
         self._weights, self._process = weights, None
 
     def start(self) -> CoreInterpolation:
@@ -71,8 +72,8 @@ class CoreInterpolation:
 
 def core_weights(comfyui: Path, given: dict[str, Path | None]) -> dict[str, Path]:
     """Weight files of "rife" and "film": those given, else the first by name in ComfyUI's own folder."""
-    if not (comfyui / NODES).is_file():
-        raise ValueError(f"{comfyui} is no ComfyUI with frame interpolation: it has no {NODES}; give its folder.")
+    if not (checked_comfyui(comfyui) / NODES).is_file():
+        raise ValueError(f"{comfyui} is a ComfyUI without frame interpolation, {NODES}; update it.")
     for name, path in given.items():
         if path is not None and not path.is_file():
             raise ValueError(f"--{name} {path} is no file; give {name.upper()}'s weights.")
@@ -80,11 +81,3 @@ def core_weights(comfyui: Path, given: dict[str, Path | None]) -> dict[str, Path
     files = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES) if folder.is_dir() else []
     found = {name: path or next((f for f in files if name in f.name.lower()), None) for name, path in given.items()}
     return {name: path for name, path in found.items() if path is not None}
-
-
-def python_of(comfyui: Path) -> str:
-    """The interpreter that has ComfyUI's packages: COMFYUI_PYTHON, its own environment, or this one."""
-    inside = [comfyui / folder / "bin" / "python" for folder in ("venv", ".venv")]
-    inside += [comfyui / folder / "Scripts" / "python.exe" for folder in ("venv", ".venv")]
-    inside.append(comfyui.parent / "python_embeded" / "python.exe")  # spelled so in ComfyUI's portable package
-    return os.environ.get("COMFYUI_PYTHON") or next((str(p) for p in inside if p.is_file()), sys.executable)
