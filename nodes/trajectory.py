@@ -8,8 +8,8 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
+from ..rdvfi_core import trajectory_file
 from ..rdvfi_core.conventions import motion_size
-from ..rdvfi_core.trajectory import Trajectory
 from .images import Pair
 from .latents import from_latent
 from .networks import interrupted, loaded
@@ -116,7 +116,7 @@ class RDVFISaveTrajectory(io.ComfyNode):
             filename_prefix, folder_paths.get_output_directory()
         )
         file = f"{name}_{counter:05}_{SUFFIX}"
-        trajectory.trajectory().save(os.path.join(folder, file))
+        trajectory_file.save(trajectory.trajectory(), os.path.join(folder, file))
         return io.NodeOutput(ui=ui.PreviewText(os.path.join(subfolder, file)))
 
 
@@ -146,7 +146,7 @@ class RDVFILoadTrajectory(io.ComfyNode):
         if not trajectory or not folder_paths.exists_annotated_filepath(trajectory):
             return f"There is no trajectory file {trajectory}; save one first, or reload the page to see new files."
         try:
-            Trajectory.check_file(folder_paths.get_annotated_filepath(trajectory))
+            trajectory_file.check(folder_paths.get_annotated_filepath(trajectory))
         except ValueError as error:
             return str(error)
         return True
@@ -158,7 +158,8 @@ class RDVFILoadTrajectory(io.ComfyNode):
 
     @classmethod
     def execute(cls, trajectory: str) -> io.NodeOutput:
-        return io.NodeOutput(TrajectoryValue.of(Trajectory.load(folder_paths.get_annotated_filepath(trajectory))))
+        found = trajectory_file.load(folder_paths.get_annotated_filepath(trajectory))
+        return io.NodeOutput(TrajectoryValue.of(found))
 
 
 def _files() -> list[str]:

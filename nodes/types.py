@@ -11,8 +11,9 @@ from typing import NamedTuple
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..rdvfi_core.flow_pair import FLOW_MAPS, FlowPair
 from ..rdvfi_core.timeline import Plan, Timeline
-from ..rdvfi_core.trajectory import FLOW_MAPS, MAPS, FlowPair, Trajectory
+from ..rdvfi_core.trajectory import MAPS, Trajectory
 
 CATEGORY = "video/RDVFI"
 

@@ -24,7 +24,8 @@ from .splat import HOLE
 from .warp import backward_warp
 
 if TYPE_CHECKING:
-    from .trajectory import FlowPair, Trajectory
+    from .flow_pair import FlowPair
+    from .trajectory import Trajectory
 
 MOST_KEYFRAMES = 15  # what the generator is trained for; keyframes that exist already may be more
 

@@ -17,6 +17,7 @@ from . import weights as weight_files
 from .callbacks import Progress, ShouldStop, check_stop
 from .conventions import KEYFRAMES, motion_size, uniform_times
 from .fitting import fit_keyframes, fit_straight
+from .flow_pair import FlowPair, keyframed
 from .image_pair import ImagePair
 from .inputs import check_frames, check_times
 from .keyframes import Keyframes, fitting_latents, from_frames, generate, straight_keyframes
@@ -25,7 +26,7 @@ from .memory import TORCH, Memory, in_batches, pairs_at_once
 from .networks import check_complete, default_device, load_networks
 from .precision import mixed
 from .rendering import check_grid, render_frames
-from .trajectory import FlowPair, Trajectory, keyframed
+from .trajectory import Trajectory
 from .warp import resize
 
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from .callbacks import Progress, ShouldStop, check_stop
+from .flow_pair import FlowPair
 from .image_pair import ImagePair
 from .memory import Memory, frames_at_once, in_batches
 from .networks import renderer
 from .precision import mixed
-from .trajectory import FlowPair
 
 
 def render_frames(

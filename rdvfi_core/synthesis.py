@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import ResidualBlock, zero_
+from .flow_pair import FlowPair
 from .light import change, follow_time
 from .patches import patch_mean
-from .trajectory import FlowPair
 from .warp import backward_warp, resize, resize_flow
 
 SHUFFLE = 4

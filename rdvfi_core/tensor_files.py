@@ -4,7 +4,6 @@ without loading any. A file is 8 bytes with the header's length, the header (JSO
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from .callbacks import Progress, ShouldStop, check_stop
+from .files import whole_file
 
 METADATA = "__metadata__"
 CHUNK = 16 * 2**20  # bytes that are copied at once
@@ -65,7 +65,6 @@ def write(
     should_stop: ShouldStop | None = None,
 ) -> None:
     """Copies the tensors' bytes in pieces. The file gets its name when it is complete."""
-    path = Path(path)
     header, offset = {METADATA: dict(metadata)}, 0
     for name, stored in tensors.items():
         header[name] = {
@@ -76,23 +75,18 @@ def write(
         offset += stored.size
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % ALIGNMENT)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with unfinished.open("wb") as out:
-            out.write(len(text).to_bytes(8, "little") + text)
-            done = 0
-            for stored in tensors.values():
-                with stored.path.open("rb") as source:
-                    source.seek(stored.begin)
-                    left = stored.size
-                    while left:
-                        check_stop(should_stop, "The writing of the file")
-                        piece = source.read(min(CHUNK, left))
-                        out.write(piece)
-                        left -= len(piece)
-                        done += len(piece)
-                        if progress is not None:
-                            progress(done // 2**20, offset // 2**20)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as unfinished, unfinished.open("wb") as out:
+        out.write(len(text).to_bytes(8, "little") + text)
+        done = 0
+        for stored in tensors.values():
+            with stored.path.open("rb") as source:
+                source.seek(stored.begin)
+                left = stored.size
+                while left:
+                    check_stop(should_stop, "The writing of the file")
+                    piece = source.read(min(CHUNK, left))
+                    out.write(piece)
+                    left -= len(piece)
+                    done += len(piece)
+                    if progress is not None:
+                        progress(done // 2**20, offset // 2**20)

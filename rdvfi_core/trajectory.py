@@ -9,70 +9,23 @@ them but where pixels come from and go to (`Trajectory.continued`).
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from .cubic import cubic_velocity_weights, cubic_weights, interval_of, linear_weights
+from .flow_pair import FlowPair
 from .splat import HOLE, fill_holes, remove_strays, splat
 from .warp import compose, sample_at
 
 MAPS = dict(to0=2, to1=2, previous=2, next=2, visible0=1, visible1=1, importance=1, colour=3)  # channels of each
-FLOW_MAPS = dict(to0=2, to1=2, visible0=1, visible1=1, coverage=1, colour=3)
 MOST_IMPORTANCE = 6.0  # exp(6) = 403: what lies in front keeps a quarter of a per cent of what it covers
 LEAST_IMPORTANCE = -20.0  # exp(-20) = 2e-9 loses against any other pixel and is still an ordinary float32
 CYCLE_PX, CYCLE_SHARE = 1.0, 0.05  # a track may miss its origin by 1 px and 5 % of its way on the way back
 STEEPEST = 2.0  # times its mean speed that a pixel may have at an end, by what it does in the pair beyond ...
 SLACK = 0.25  # ... and px on top
-FORMAT = "rdvfi_trajectory"
-VERSION = "1"
-
-
-@dataclass(frozen=True, eq=False)
-class FlowPair:
-    """What a frame at tau is made from: where each of its pixels lies in I0 and in I1, on the motion grid."""
-
-    tau: float | tuple[float, ...]  # one for all, or B of them
-    to0: Tensor  # (B, 2, h, w) f_{tau->0}
-    to1: Tensor  # (B, 2, h, w) f_{tau->1}
-    visible0: Tensor  # (B, 1, h, w) in [0, 1]: seen in I0
-    visible1: Tensor  # (B, 1, h, w) in [0, 1]: seen in I1
-    coverage: Tensor  # (B, 1, h, w) splat weight before filling: 0 in a hole, 1 in even motion, 403 in front
-    colour: Tensor  # (B, 3, h, w) the knots' RGB, carried to tau
-    keyframed: bool = False  # whether the motion was fitted through keyframes
-
-    @classmethod
-    def batch(cls, pairs: Sequence[FlowPair]) -> FlowPair:
-        """Several times in one: as many as the pairs hold together."""
-        times = tuple(tau for pair in pairs for tau in pair.times)
-        maps = {name: torch.cat([getattr(pair, name) for pair in pairs]) for name in FLOW_MAPS}
-        return cls(times, **maps, keyframed=keyframed(pairs))
-
-    @property
-    def times(self) -> tuple[float, ...]:  # (B,)
-        return self.tau if isinstance(self.tau, tuple) else (self.tau,) * len(self.to0)
-
-    @property
-    def time(self) -> Tensor:  # (B, 1, 1, 1) float32
-        return torch.tensor(self.times, dtype=torch.float32, device=self.to0.device).view(-1, 1, 1, 1)
-
-    def to(self, device: torch.device | str) -> FlowPair:
-        return replace(self, **{name: getattr(self, name).to(device) for name in FLOW_MAPS})
-
-
-def keyframed(pairs: Iterable[FlowPair]) -> bool:
-    """Whether flows were fitted through keyframes: all of them or none."""
-    kinds = {pair.keyframed for pair in pairs}
-    if len(kinds) > 1:
-        raise ValueError("Some of the flows were fitted through keyframes and some were not; use one kind at a time.")
-    return kinds == {True}
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,46 +177,6 @@ class Trajectory:
     def to(self, device: torch.device | str) -> Trajectory:
         return replace(self, **{name: getattr(self, name).to(device) for name in MAPS})
 
-    def save(self, path: str | Path) -> None:
-        """One safetensors file. It takes its name only when it is complete."""
-        tensors = {name: getattr(self, name).detach().cpu().clone().contiguous() for name in MAPS}
-        times = {"times": json.dumps(self.times), "beyond": json.dumps((self.before, self.after))}
-        metadata = {"format": FORMAT, "version": VERSION} | times
-        path = Path(path)
-        part = path.with_name(path.name + ".part")
-        try:
-            save_file(tensors, part, metadata)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Trajectory:
-        """A trajectory that `save` wrote, on the CPU. Any other file is refused with a ValueError."""
-        times = cls.check_file(path)
-        with safe_open(path, framework="pt") as file:
-            return cls(times, *(file.get_tensor(name) for name in MAPS), *_times_beyond(file.metadata()))
-
-    @staticmethod
-    def check_file(path: str | Path) -> tuple[float, ...]:
-        """The knot times of a file, of which the header alone is read; refuses what `load` refuses."""
-        again = "save the trajectory again and load that file"
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata, names = file.metadata() or {}, set(file.keys())
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{path} is cut off or not a safetensors file ({error}); {again}.") from error
-        if metadata.get("format") != FORMAT or names != set(MAPS):
-            raise ValueError(f"{path} does not hold an RDVFI trajectory; give a file that one was saved to.")
-        if metadata.get("version") != VERSION:
-            version = metadata.get("version")
-            raise ValueError(f"{path} is of version {version}, and only {VERSION} can be read; {again}.")
-        try:
-            _times_beyond(metadata)
-            return tuple(json.loads(metadata["times"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} has no readable list of knot times; {again}.") from error
-
     def _carried(self, knot: int, move: Tensor | float = 0.0) -> Tensor:  # (B, 9, h, w)
         """What one knot brings to tau: its maps to I0 and I1, seen from where its pixels have moved, and the rest."""
         maps = (self.to0[:, knot] - move, self.to1[:, knot] - move)
@@ -353,12 +266,6 @@ def _beyond(
 def _mix(displacements: dict[int, Tensor], weights: dict[int, float]) -> Tensor:
     """Sum of the displacements to some knots, each times its knot's weight."""
     return sum(weights[knot] * displacement for knot, displacement in displacements.items())
-
-
-def _times_beyond(metadata: dict[str, str]) -> tuple[float | None, float | None]:
-    """`before` and `after` of a file; older ones say nothing of them."""
-    before, after = json.loads(metadata.get("beyond", "[null, null]"))
-    return before, after
 
 
 def _checked_tau(tau: float) -> float:

@@ -10,7 +10,6 @@ which ComfyUI loads it from the same file (`weight_sets`). It is left unread her
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from .files import whole_file
 
 FORMAT = "rdvfi-weights"
 VERSION = "1"
@@ -52,20 +53,15 @@ def save(
     extra: Mapping[str, str],  # "latent_space" and "licence" at least
     dtype: torch.dtype | None = None,  # stored precision of floating-point weights; None keeps theirs
 ) -> None:
-    """Writes beside `path` and renames at the end, so that an interrupted save leaves no half file under the name."""
-    path = Path(path)
+    """An interrupted save leaves no half file under the name."""
     _check_request(networks, configs, extra)
     tensors = {}
     for name, network in networks.items():
         for key, tensor in network.state_dict().items():
             tensors[f"{name}.{key}"] = _stored(f"{name}.{key}", tensor, dtype)
     metadata = {**extra, "format": FORMAT, "version": VERSION, "configs": json.dumps(dict(configs), sort_keys=True)}
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(path) as unfinished:
         save_file(tensors, unfinished, metadata)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> WeightSet:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..files import whole_file
 from ..flow_viz import flow_to_rgb
 from ..video.colour import to_integers
 from .protocols import Protocol
@@ -53,12 +54,8 @@ class ClipSheets:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / (clip.replace("/", "_") + ".png")
         sheet = draw_sheet(self._rows(clip, shown), WIDE)
-        unfinished = path.with_name(path.name + ".part")
-        try:
+        with whole_file(path) as unfinished:
             sheet.save(unfinished, format="PNG")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def _rows(self, clip: str, shown: Shown) -> dict[str, list[Cell]]:
         gap, offset = shown.protocol.gap, shown.protocol.offsets[shown.protocol.middle]
@@ -113,7 +110,8 @@ def contact_sheet(report: Report, path: str | Path) -> None:
         for name in report.ranked()
         if name in report.rows
     }
-    draw_sheet(rows).save(path, format="PNG")
+    with whole_file(path) as unfinished:
+        draw_sheet(rows).save(unfinished, format="PNG")
 
 
 def _error(made: np.ndarray, truth: np.ndarray) -> np.ndarray:  # (H, W, 3) uint8

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..files import whole_file
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Lines of a Markdown table, its first column flush left and the others flush right."""
@@ -20,9 +22,8 @@ def to_json(tree: object) -> str:
 def write(path: Path, json_text: str, markdown: str) -> None:
     """REPORT.json, and REPORT.md beside it; each takes its name when it is complete."""
     for target, text in ((path, json_text), (path.with_suffix(".md"), markdown)):
-        unfinished = target.with_name(target.name + ".part")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(target)
+        with whole_file(target) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
 
 
 def _rounded(tree: object) -> object:

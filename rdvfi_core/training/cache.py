@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
-from .checkpoint import whole_file, write_text
+from .checkpoint import file_on_disk, write_text
 from .pairs import loaded
 from .processes import Processes, Share, own_numbers
 
@@ -53,7 +53,7 @@ class Cache:
             for number, batch in zip(own[first:], bar, strict=True):
                 tensors, values = prepare(batch)
                 half = {name: tensor.to("cpu", torch.float16).contiguous() for name, tensor in tensors.items()}
-                with whole_file(self._path(number)) as file:
+                with file_on_disk(self._path(number)) as file:
                     file.write(save(half, {"values": json.dumps(values)}))
         self.processes.wait()
 

@@ -1,5 +1,5 @@
-"""Files of a run folder. Each is written beside its name, brought to disk and renamed: whatever happens meanwhile, the
-name stands for something whole."""
+"""Files of a run folder. Each is brought to disk before it takes its name: whatever happens meanwhile, the name stands
+for something whole."""
 
 from __future__ import annotations
 
@@ -12,28 +12,25 @@ from typing import BinaryIO
 
 import torch
 
+from ..files import whole_file
+
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name when the block is left, and vanishes if the block fails."""
-    partial = path.with_name(f"part_{path.name}")
-    try:
-        with open(partial, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+def file_on_disk(path: Path) -> Iterator[BinaryIO]:
+    """A `whole_file` that is on the disk itself when it takes its name."""
+    with whole_file(path) as unfinished, open(unfinished, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
-    with whole_file(path) as file:
+    with file_on_disk(path) as file:
         file.write(text.encode())
 
 
 def write_state(path: Path, state: dict) -> None:
-    with whole_file(path) as file:
+    with file_on_disk(path) as file:
         torch.save(state, file)
 
 
@@ -77,7 +74,7 @@ def plot_curves(curves: list[dict], path: Path) -> None:
         axis.set_xlabel("step")
     figure.tight_layout()
     try:
-        with whole_file(path) as file:
+        with file_on_disk(path) as file:
             figure.savefig(file, dpi=80, format="png")
     finally:
         pyplot.close(figure)

@@ -181,7 +181,7 @@ class Run:
             title: [cell((p.float().clamp(0, 1) * 255).byte().cpu().permute(1, 2, 0).numpy(), c) for c, p in pictures]
             for title, pictures in rows.items()
         }
-        with checkpoint.whole_file(folder / f"{self.step:07d}.jpg") as file:
+        with checkpoint.file_on_disk(folder / f"{self.step:07d}.jpg") as file:
             draw_sheet(cells).save(file, "JPEG", quality=88)
 
     def _check(self, value: Tensor, name: str) -> None:

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from .checkpoint import whole_file
+from .checkpoint import file_on_disk
 
 PARTS = ("attn", "ff")  # of a transformer block that get additions
 PREFIX = "diffusion_model."
@@ -53,5 +53,5 @@ class LoRA(nn.Module):
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str], dtype: torch.dtype) -> None:
     stored = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
-    with whole_file(path) as file:
+    with file_on_disk(path) as file:
         file.write(save(stored, about))

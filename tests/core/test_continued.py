@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rdvfi_core.trajectory import MAPS, STEEPEST, Trajectory
@@ -112,21 +110,6 @@ def test_pairs_of_a_batch_keep_it_when_they_part():
     assert (alone.before, alone.after) == (-0.5, None)
     assert torch.equal(alone.sample(0.3).to0, trajectory.sample(0.3).to0)
     assert trajectory.to("cpu").before == -0.5
-
-
-def test_files_keep_it_and_older_ones_do_without(tmp_path):
-    trajectory, path = thrown(-0.5, None), tmp_path / "motion.safetensors"
-    trajectory.save(path)
-    loaded = Trajectory.load(path)
-    assert (loaded.before, loaded.after) == (-0.5, None)
-    assert torch.equal(loaded.sample(0.3).to0, trajectory.sample(0.3).to0)
-    with safe_open(path, framework="pt") as file:
-        metadata = {name: text for name, text in file.metadata().items() if name != "beyond"}
-    save_file(load_file(path), tmp_path / "older.safetensors", metadata)
-    assert (Trajectory.load(tmp_path / "older.safetensors").before, loaded.after) == (None, None)
-    save_file(load_file(path), tmp_path / "odd.safetensors", metadata | {"beyond": "[1]"})
-    with pytest.raises(ValueError, match="no readable list of knot times"):
-        Trajectory.load(tmp_path / "odd.safetensors")
 
 
 @pytest.mark.parametrize("times", [{"before": 0.0}, {"before": 0.5}, {"after": 1.0}, {"after": -1.0}])

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from rdvfi_core.flow_pair import FlowPair
 from rdvfi_core.synthesis import KeyframeSynthesis, Synthesis
-from rdvfi_core.trajectory import FlowPair
 from rdvfi_core.warp import resize
 
 GRID, LARGE = (128, 192), (384, 576)

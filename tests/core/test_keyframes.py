@@ -6,9 +6,10 @@ from torch import nn
 from rdvfi_core.autoencoder import Autoencoder
 from rdvfi_core.diffusion import COSINE_V, add_noise
 from rdvfi_core.errors import Interrupted
+from rdvfi_core.flow_pair import FlowPair
 from rdvfi_core.generator import KeyframeGenerator
 from rdvfi_core.keyframes import Keyframes, blend_ends, from_frames, generate, straight_keyframes
-from rdvfi_core.trajectory import FlowPair, Trajectory
+from rdvfi_core.trajectory import Trajectory
 
 HEIGHT, WIDTH = 48, 72  # an odd number of latents in one direction: 6 x 9
 

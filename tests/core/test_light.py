@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from rdvfi_core.flow_pair import FlowPair
 from rdvfi_core.light import change, follow_time, in_its_light
 from rdvfi_core.synthesis import Synthesis
-from rdvfi_core.trajectory import FlowPair
 
 
 @pytest.fixture

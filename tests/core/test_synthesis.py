@@ -3,10 +3,10 @@ import torch
 import torch.nn.functional as F
 
 from rdvfi_core import synthesis
+from rdvfi_core.flow_pair import FlowPair
 from rdvfi_core.light import change, follow_time
 from rdvfi_core.precision import mixed
 from rdvfi_core.synthesis import CANDIDATES, SHUFFLE, Synthesis
-from rdvfi_core.trajectory import FlowPair
 from rdvfi_core.warp import backward_warp, resize, resize_flow
 
 CROSS_FADE = 0.003  # weight of the plain cross-fade beside the two warps, before training, where a warp is seen

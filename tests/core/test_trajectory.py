@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from rdvfi_core.trajectory import FLOW_MAPS, MAPS, MOST_IMPORTANCE, FlowPair, Trajectory
+from rdvfi_core.flow_pair import FLOW_MAPS, FlowPair
+from rdvfi_core.trajectory import MAPS, MOST_IMPORTANCE, Trajectory
 from rdvfi_core.warp import pixel_grid
 
 HEIGHT, WIDTH = 48, 64
@@ -256,51 +256,6 @@ def test_a_track_is_not_visible_where_something_else_covers_it():
     unseen[:, 2] = 0
     _, visible = replace(trajectory, visible0=unseen).tracks(torch.tensor([[[30.0, 15]]]), [0.1, 0.6, 0.9])
     assert visible.flatten().tolist() == [True, True, False]
-
-
-def test_a_saved_trajectory_comes_back_as_it_was(tmp_path):
-    trajectory = random_trajectory((0.0, 1 / 3, 1.0))
-    trajectory.save(tmp_path / "motion.safetensors")
-    loaded = Trajectory.load(tmp_path / "motion.safetensors")
-    assert loaded.times == trajectory.times
-    assert all(torch.equal(getattr(loaded, name), getattr(trajectory, name)) for name in MAPS)
-    assert [file.name for file in tmp_path.iterdir()] == ["motion.safetensors"]
-
-
-def test_views_and_shared_tensors_can_be_saved(tmp_path):
-    trajectory = random_trajectory((0.0, 1.0))
-    wide = trajectory.visible1[..., :1].expand_as(trajectory.visible1)
-    replace(trajectory, previous=trajectory.to0, visible0=wide).save(tmp_path / "motion.safetensors")
-    loaded = Trajectory.load(tmp_path / "motion.safetensors")
-    assert torch.equal(loaded.previous, trajectory.to0) and torch.equal(loaded.visible0, wide)
-
-
-@pytest.mark.parametrize("length", [0, 4, 200, -1])
-def test_a_truncated_file_is_refused(tmp_path, length):
-    path = tmp_path / "motion.safetensors"
-    random_trajectory().save(path)
-    path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match="motion.safetensors is cut off"):
-        Trajectory.load(path)
-
-
-@pytest.mark.parametrize(
-    ("metadata", "names", "message"),
-    [
-        (None, tuple(MAPS), "does not hold"),
-        ({"format": "other"}, tuple(MAPS), "does not hold"),
-        ({"format": "rdvfi_trajectory", "version": "1"}, ("to0",), "does not hold"),
-        ({"format": "rdvfi_trajectory", "version": "2"}, tuple(MAPS), "version 2"),
-        ({"format": "rdvfi_trajectory", "version": "1"}, tuple(MAPS), "knot times"),
-        ({"format": "rdvfi_trajectory", "version": "1", "times": "[0, 1"}, tuple(MAPS), "knot times"),
-        ({"format": "rdvfi_trajectory", "version": "1", "times": "[0, 0.5, 1]"}, tuple(MAPS), "shape"),
-    ],
-)
-def test_a_file_of_another_kind_is_refused(tmp_path, metadata, names, message):
-    tensors = {name: torch.zeros(1, 2, MAPS[name], 4, 4) for name in names}
-    save_file(tensors, tmp_path / "file.safetensors", metadata)
-    with pytest.raises(ValueError, match=message):
-        Trajectory.load(tmp_path / "file.safetensors")
 
 
 @pytest.mark.parametrize("tau", [-0.01, 1.01, float("nan"), float("inf"), float("-inf")])

@@ -5,9 +5,9 @@ import torch
 from small_networks import random_networks, textured
 
 from rdvfi_core import Interpolator, Interrupted, rendering
+from rdvfi_core.flow_pair import FlowPair
 from rdvfi_core.memory import Memory
 from rdvfi_core.synthesis import Synthesis
-from rdvfi_core.trajectory import FlowPair
 
 
 class Full(Exception):
