@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..rdvfi_core.keyframes import SOURCES
 from ..rdvfi_core.scan import CUT_THRESHOLD, DUPLICATES
 
 
@@ -45,10 +46,10 @@ def motion_inputs() -> list[io.Input]:
     return [
         io.Combo.Input(
             "keyframes",
-            options=["auto", "straight", "generated"],
+            options=list(SOURCES),
             default="auto",
             advanced=True,
-            tooltip="auto: imagined keyframes where the weights hold a generator, else straight motion.",
+            tooltip="auto: imagined keyframes where the weights hold a generator, else none.",
         ),
         io.Int.Input(
             "seed",

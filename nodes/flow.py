@@ -46,7 +46,8 @@ class RDVFISampleFlow(io.ComfyNode):
                     options=["cubic", "linear"],
                     default="cubic",
                     advanced=True,
-                    tooltip="How paths run between keyframes: along cubics, or straight for comparison.",
+                    tooltip="How paths run where keyframes or frames around the pair bend them: along cubics, or "
+                    "straight for comparison.",
                 ),
             ],
             outputs=[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rdvfi_core.conventions import KEYFRAMES, motion_size
+from ..rdvfi_core.keyframes import SOURCES
 from ..rdvfi_core.warp import resize
 from . import backbones
 from .backbones.request import Request
@@ -55,7 +56,7 @@ class RDVFIKeyframes(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "source",
-                    options=["auto", "straight", "generated"],
+                    options=list(SOURCES),
                     default="auto",
                     advanced=True,
                     tooltip="auto: generated where the weights hold a generator, else straight. straight: both images "

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .flow_pair import FlowPair
     from .trajectory import Trajectory
 
+SOURCES = ("auto", "straight", "generated")  # auto: generated where the weights hold a generator, else straight
 MOST_KEYFRAMES = 15  # what the generator is trained for; keyframes that exist already may be more
 
 

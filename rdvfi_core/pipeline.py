@@ -20,7 +20,7 @@ from .fitting import fit_keyframes, fit_straight
 from .flow_pair import FlowPair, keyframed
 from .image_pair import ImagePair
 from .inputs import check_frames, check_times
-from .keyframes import Keyframes, fitting_latents, from_frames, generate, straight_keyframes
+from .keyframes import SOURCES, Keyframes, fitting_latents, from_frames, generate, straight_keyframes
 from .keyframes import check_times as check_keyframe_times
 from .memory import TORCH, Memory, in_batches, pairs_at_once
 from .networks import check_complete, default_device, load_networks
@@ -77,7 +77,8 @@ class Interpolator:
         progress: Progress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Tensor:  # (T, 3, H, W) on the CPU, in the inputs' precision
-        """keyframes: "straight", "generated", or "auto" for generated where the weights hold a generator."""
+        """Both phases. seed: of generated keyframes' noise. keyframes: "straight" for none, "generated", or "auto" for
+        generated where the weights hold a generator; "generated" without one is a ValueError."""
         times = check_times(times)
         trajectory = self.fit(image0, image1, seed, keyframes, should_stop=should_stop)
         return self.render(image0, image1, trajectory, times, progress, should_stop)
@@ -95,7 +96,8 @@ class Interpolator:
         after: Tensor | None = None,  # as image1: the one as long after it
     ) -> Trajectory:
         """Phase 1, at the motion resolution: its cost does not depend on the size of the images or the number of
-        frames. Straight motion is bent by `before` and `after` where they are given, see `Trajectory.continued`."""
+        frames. seed, keyframes: as of the whole. Straight motion is bent by `before` and `after` where they are given,
+        see `Trajectory.continued`; motion through generated keyframes takes no notice of them."""
         pair, generated = ImagePair.of(image0, image1), self._wants_generated(keyframes)
         beyond = [(before, image0, ("before", "image0")), (image1, after, ("image1", "after"))]
         beyond = [None if a is None or b is None else ImagePair.of(a, b, names=names) for a, b, names in beyond]
@@ -183,7 +185,8 @@ class Interpolator:
     ) -> Trajectory:
         """Phase 1 through keyframes: motion is chained along them by phi1 and phi2, so paths may be curved. The
         images' own pixels are warped later, and the keyframes' colours correct them. long_range: how motion from a
-        keyframe to the images is found, one of `fitting.LONG_RANGE`."""
+        keyframe to the images is found, one of `fitting.LONG_RANGE`. Latents of another space or shape are a
+        ValueError."""
         small = ImagePair.of(image0, image1).small(self.device)
         keyframes = fitting_latents(keyframes, self.networks["autoencoder"], small[0])
         return self._fit_keyframes(*small, keyframes, progress, should_stop, long_range)
@@ -298,7 +301,7 @@ class Interpolator:
             return fit_straight(self.networks["motion"], self.networks["autoencoder"], small0, small1)
 
     def _wants_generated(self, keyframes: str) -> bool:
-        if keyframes not in ("auto", "straight", "generated"):
+        if keyframes not in SOURCES:
             raise ValueError(f"keyframes is {keyframes!r}; give 'auto', 'straight' or 'generated'.")
         if keyframes == "generated" and "generator" not in self.networks:
             raise ValueError("These weights hold no keyframe generator; take straight motion or other weights.")

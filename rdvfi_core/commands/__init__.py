@@ -13,12 +13,24 @@ from tqdm import tqdm
 
 from ..callbacks import Progress
 from ..inputs import check_fps
+from ..keyframes import SOURCES
 
 
 def add_model_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, mps, ... (default: a GPU if there is one)")
     parser.add_argument(
         "--weights", metavar="PATH", help="weights file (default: the weights shipped with the package)"
+    )
+
+
+def add_keyframe_arguments(parser) -> None:  # an ArgumentParser or a group of one
+    parser.add_argument("--seed", metavar="S", type=int, default=0, help="seed of the keyframes' noise (default: 0)")
+    parser.add_argument(
+        "--keyframes",
+        choices=SOURCES,
+        default="auto",
+        help="straight: none, motion between two frames runs straight; generated: keyframes imagined by the "
+        "generator; auto: generated where the weights hold a generator (default)",
     )
 
 

@@ -12,7 +12,7 @@ from ..inputs import check_pair, check_times
 from ..media import read_image
 from ..video.formats import check_output
 from ..video.writer import open_writer
-from . import add_model_arguments, count_argument, fps_argument, load_interpolator, progress_bar
+from . import add_keyframe_arguments, add_model_arguments, count_argument, fps_argument, load_interpolator, progress_bar
 
 NEW_FRAMES = 7
 
@@ -53,14 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=Fraction(24),
         help="frames per second of a video: 30, 29.97, 24000/1001 (default: %(default)s)",
     )
-    parser.add_argument("--seed", metavar="S", type=int, default=0, help="seed of the keyframes' noise (default: 0)")
-    parser.add_argument(
-        "--keyframes",
-        choices=("auto", "straight", "generated"),
-        default="auto",
-        help="straight: motion along straight lines; generated: keyframes imagined by the generator; "
-        "auto: generated where the weights hold a generator (default)",
-    )
+    add_keyframe_arguments(parser)
     add_model_arguments(parser)
 
 

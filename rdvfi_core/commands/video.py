@@ -15,7 +15,7 @@ from ..video.convert import Choices, convert, finished_parts, make_job, open_cli
 from ..video.formats import CODECS, QUALITIES, check_output
 from ..video.reader import VideoFile
 from ..weights import shipped
-from . import add_model_arguments, load_interpolator, progress_bar
+from . import add_keyframe_arguments, add_model_arguments, load_interpolator, progress_bar
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -86,8 +86,7 @@ def add_output_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--codec", default="auto", metavar="C", help=f"auto or one of {', '.join(CODECS)}")
     group.add_argument("--quality", choices=QUALITIES, default="high", help="(default: %(default)s)")
     group.add_argument("--software", action="store_true", help="no hardware encoder, even where there is one")
-    group.add_argument("--seed", metavar="S", type=int, default=0, help="seed of the keyframes' noise (default: 0)")
-    group.add_argument("--keyframes", choices=("auto", "straight", "generated"), default="auto")
+    add_keyframe_arguments(group)
 
 
 def run(args: Namespace) -> None:
