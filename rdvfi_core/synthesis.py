@@ -2,9 +2,9 @@
 
 Two parts, because only the second one has to run at full resolution. `Correction` works on the motion grid: it corrects
 the flows, decides how much of each warp to show, and paints what neither input shows. `Detail` works on the
-full-resolution warps: it sharpens the blend along real edges. Both run on pixel-unshuffled (4) grids. Along keyframes
-the colours at tau are known too, on the motion grid: `KeyframeSynthesis` corrects the frame by them. Directions and
-units: `conventions`.
+full-resolution warps: it sharpens the blend along real edges. Both run on pixel-unshuffled (4) grids. `crispness` gives
+back what warping took. Along keyframes the colours at tau are known too, on the motion grid: `KeyframeSynthesis`
+corrects the frame by them. Directions and units: `conventions`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import ResidualBlock, zero_
+from .crispness import agreement, lost
 from .flow_pair import FlowPair
 from .light import change, follow_time
 from .patches import patch_mean
@@ -45,6 +46,7 @@ class Corrected:
     paint: Tensor  # (B, 3, h, w) colour to add
     features: Tensor  # (B, FEATURES, h, w)
     light: Tensor  # (B, 3, h / 8, w / 8) how much lighter I1 is, see `light.change`
+    agreement: Tensor  # (B, 1, h, w) in [0, 1] of the two warps, see `crispness.agreement`
 
     @property
     def decided(self) -> tuple[Tensor, ...]:
@@ -82,8 +84,9 @@ class Correction(nn.Module):
         x = self.leave(fine + _enlarge(self.up(coarse), fine))
         decided = F.pixel_shuffle(self.decide(x), SHUFFLE).float()
         flow0, flow1, blend, paint, features = decided.split((2, 2, CANDIDATES, 3, FEATURES), 1)
-        light = change(warp0, warp1)
-        return Corrected(flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend, paint, features, light)
+        to0, to1, blend = flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend
+        light, fit = change(warp0, warp1), agreement(warp0, warp1, flows.time)
+        return Corrected(to0, to1, blend, paint, features, light, fit)
 
 
 class Detail(nn.Module):
@@ -112,7 +115,7 @@ class Detail(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """phi_s. Untrained it is the occlusion-aware, time-weighted mean of the two warps."""
+    """phi_s. Untrained it is the occlusion-aware, time-weighted mean of the two warps, as crisp as `crispness` can."""
 
     def __init__(self, width: int = 64, detail: int = 48, operations=nn):
         super().__init__()
@@ -129,14 +132,17 @@ class Synthesis(nn.Module):
     ) -> Tensor:  # (B, 3 + E, H, W)
         size = image0.shape[-2:]
         corrected = self.correction(small0, small1, flows)
-        warp0 = backward_warp(image0, resize_flow(corrected.to0, *size))
-        warp1 = backward_warp(image1, resize_flow(corrected.to1, *size))
+        warp0, lost0 = _warped(image0, resize_flow(corrected.to0, *size))
+        warp1, lost1 = _warped(image1, resize_flow(corrected.to1, *size))
         follow_time(warp0, warp1, corrected.light, flows.time)
         warps = (warp0, warp1, torch.lerp(image0, image1, flows.time.to(image0.dtype)))
         colours = torch.cat([warp[:, :3] for warp in warps[:2]], 1)
         more_blend, more_paint = self.detail(colours, torch.cat(corrected.decided, 1))
         shares = (resize(corrected.blend, *size) + more_blend).softmax(1)
         frame = resize(corrected.paint, *size) + more_paint
+        crisp = shares[:, :1] * lost0 + shares[:, 1:2] * lost1
+        frame = frame + crisp * resize(corrected.agreement, *size)
+        del lost0, lost1, crisp
         if image0.shape[1] > 3:  # only colour is painted
             frame = F.pad(frame, (0, 0, 0, 0, 0, image0.shape[1] - 3))
         for share, warp in zip(shares.split(1, 1), warps, strict=True):
@@ -175,6 +181,10 @@ class KeyframeSynthesis(Synthesis):
             detail = (colour - resize(shown, *size)).mul_(resize(kept, *size))
             settled = resize(settled, *size).add_(detail)
         return torch.cat((settled, frame[:, 3:]), 1)
+
+
+def _warped(image: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:  # (B, 3 + E, H, W), (B, 1, H, W)
+    return backward_warp(image, flow), lost(image, flow)
 
 
 def _drift(light: Tensor) -> Tensor:

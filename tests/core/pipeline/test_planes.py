@@ -21,7 +21,9 @@ def test_planes_follow_and_their_ends_come_back_bit_for_bit(interpolator, pair, 
 def test_planes_move_as_the_colours_do_and_constant_ones_stay(interpolator, pair, fitted, monkeypatch):
     untrained = Synthesis(**CONFIGS["synthesis"]).eval()  # paints nothing
     monkeypatch.setitem(interpolator.networks, "synthesis", untrained)
-    monkeypatch.setattr(synthesis, "follow_time", lambda *_: None)  # colours alone follow the light
+    # Colours alone follow the light and are made crisp.
+    monkeypatch.setattr(synthesis, "follow_time", lambda *_: None)
+    monkeypatch.setattr(synthesis, "lost", lambda image, flow: torch.zeros_like(flow[:, :1]))
     planes = tuple(torch.cat((image[:1], torch.full_like(image[:1], 0.3)))[None] for image in pair)
     for frame in interpolator.stream(*pair, fitted, [0.25, 0.8], planes=planes):
         torch.testing.assert_close(frame[3], frame[0], atol=1e-6, rtol=0)
