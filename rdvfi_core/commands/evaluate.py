@@ -31,8 +31,8 @@ DEFAULT_METHODS = ("rdvfi", "straight", "blend", "dis")
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Hides frames of clips, interpolates them and reports PSNR, SSIM and HaarPSI; LPIPS, FID and FVD where their "
-        'networks\' weights are given. Needs the extra `evaluate`: pip install -e ".[evaluate]"'
+        "Hides frames of clips, interpolates them and reports PSNR, SSIM, HaarPSI and sharpness; LPIPS, FID and FVD "
+        'where their networks\' weights are given. Needs the extra `evaluate`: pip install -e ".[evaluate]"'
     )
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="holds video files, or folders of jpg or png frames, at any depth")

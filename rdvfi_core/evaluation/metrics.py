@@ -1,7 +1,7 @@
 """How far frames are from the true ones, through piq.
 
-PSNR, SSIM and HaarPSI need nothing else. LPIPS, FID and FVD are what networks see: each is computed only where the
-network's weight files are given by path, and a report says which ones are left out. Nothing is downloaded."""
+PSNR, SSIM, HaarPSI and sharpness need nothing else. LPIPS, FID and FVD are what networks see: each is computed only
+where the network's weight files are given by path, and a report says which ones are left out. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..perceptual import BACKBONE, HEADS, load_lpips
@@ -20,23 +21,26 @@ LABELS = {  # metric -> (heading, decimals)
     "psnr": ("PSNR dB", 2),
     "ssim": ("SSIM", 4),
     "haarpsi": ("HaarPSI", 4),
+    "sharpness": ("sharpness", 2),
     "lpips": ("LPIPS", 4),
     "fid": ("FID", 2),
     "fvd": ("FVD", 2),
 }
-ALWAYS = ("psnr", "ssim", "haarpsi")  # of single frames; higher is better
+# Of single frames. Higher is better; the best sharpness is 1.
+ALWAYS = ("psnr", "ssim", "haarpsi", "sharpness")
 LOWER_IS_BETTER = ("lpips", "fid", "fvd")
 OPTIONS = {
     "lpips": f"--lpips FOLDER with {BACKBONE} and {HEADS}",
     "fid": "--fid FILE, the weights of pytorch-fid (pt_inception-2015-12-05-6726825d.pth)",
     "fvd": "--fvd FILE, an I3D network as TorchScript (i3d_torchscript.pt)",
 }
+LEAST_DETAIL = 1e-4  # of a Laplacian: plain pictures have nothing to compare
 _Features = Callable[[Tensor], Tensor]  # (T, 3, H, W) in [0, 1] -> (n, D) on the CPU
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """What is computed beside PSNR, SSIM and HaarPSI, and why the rest is not."""
+    """What is computed beside those of ALWAYS, and why the rest is not."""
 
     lpips: nn.Module | None = None  # one value per frame, of frames on `device`
     features: dict[str, _Features] = field(default_factory=dict)  # "fid" and "fvd"
@@ -92,7 +96,9 @@ def measure(
 ) -> dict[str, list[float]]:  # metric of ALWAYS -> one value per frame
     """PSNR in dB over all channels (identical frames read 80 dB: piq adds 1e-8 to the squared error); SSIM of RGB
     with a Gaussian window of 11, frames with a short side over 384 px first averaged down to about 256 px, as its
-    authors advise; HaarPSI of YIQ at half size. Sides of at least 64 px are enough for all three. On the CPU."""
+    authors advise; HaarPSI of YIQ at half size; sharpness, how strong the finest detail is in parts of the true
+    frame's, wherever it is: frames that are softer than those around them let a video pulse. Sides of at least 64 px
+    are enough. On the CPU."""
     try:
         import piq
     except ImportError as error:
@@ -108,8 +114,17 @@ def measure(
         "psnr": piq.psnr(frames, truth, reduction="none"),
         "ssim": piq.ssim(frames, truth, reduction="none"),
         "haarpsi": piq.haarpsi(frames, truth, reduction="none"),
+        "sharpness": (_finest(frames) + LEAST_DETAIL) / (_finest(truth) + LEAST_DETAIL),
     }
     return {metric: scores[metric].tolist() for metric in ALWAYS}
+
+
+def _finest(frames: Tensor) -> Tensor:  # (T, 3, H, W) -> (T,)
+    """Root mean square of the brightness' Laplacian."""
+    grey = F.pad(frames.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    across, down = grey[..., 1:-1, :], grey[..., 1:-1]
+    curved = across[..., 2:] + across[..., :-2] + down[..., 2:, :] + down[..., :-2, :] - 4 * grey[..., 1:-1, 1:-1]
+    return curved.square().mean((1, 2, 3)).sqrt()
 
 
 def _reason(name: str) -> str:

@@ -106,7 +106,7 @@ def test_distances_that_networks_see(networks, tmp_path):
     for distance in ("lpips", "fid"):
         assert abs(means["knows"][distance]) < 1e-4 < means["blend"][distance]
     assert [len(samples) for samples in report.features["fid"].values()] == [2, 2, 2]
-    assert "| method | PSNR dB | SSIM | HaarPSI | LPIPS | FID | s per window |" in report.to_markdown()
+    assert "| method | PSNR dB | SSIM | HaarPSI | sharpness | LPIPS | FID | s per window |" in report.to_markdown()
     assert "FVD is left out: middle takes 3 of a window's 9 frames" in report.to_markdown()
 
     videos = replace(metrics, lpips=None, features={"fvd": metrics.features["fvd"]})
