@@ -84,7 +84,8 @@ class RDVFIInterpolate(io.ComfyNode):
 
 
 def render_plan(model, pictures: Pictures, plan: Plan, keyframes: str, seed: int):
-    """(len(plan), H, W, C). One pair is held at a time; nothing but the output grows with the number of frames."""
+    """(len(plan), H, W, C). One pair is held at a time, and the motion of the next one; nothing but the output
+    grows with the number of frames."""
     out, bar = empty_frames(len(plan), pictures), Progress(len(plan))
     frames = render(Loaded(model, pictures.size), plan, pictures, seed, keyframes, should_stop=interrupted)
     for i, frame in enumerate(frames):

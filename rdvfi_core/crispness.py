@@ -25,7 +25,9 @@ def lost(
     """Cubic convolution (Keys 1981, a = -1/2) minus bilinear interpolation of the brightness, both sampled at x +
     flow(x). From one pixel, s = 0, to the next, s = 1, it is the second differences, sampled bilinearly, times
     s (s - 1) / 2: exact along each axis; the product of both axes' differences is left out."""
-    position = pixel_grid(*flow.shape[-2:], flow.device) + flow
+    height, width = image.shape[-2:]
+    x, y = (pixel_grid(*flow.shape[-2:], flow.device) + flow).split(1, 1)
+    position = torch.cat((x.clamp(0, width - 1), y.clamp(0, height - 1)), 1)  # beyond the edge it is repeated
     share = position - position.floor()
     across, down = (share * (share - 1) * sample_at(_second_differences(image), position)).split(1, 1)
     return (across + down) * 0.5

@@ -21,7 +21,7 @@ MIB = 2**20
 # Peaks of the live float32 tensors, as tests/core/test_memory.py measures them, and about a sixth more.
 PHASE1_FIXED = 144 * MIB  # phase 1 works on the motion grid, whatever the size of the images
 PHASE1_PER_KEYFRAME = 28 * MIB
-PHASE2_FIXED = 36 * MIB  # the part of phase 2 that lives on the motion grid, of one frame
+PHASE2_FIXED = 68 * MIB  # the part of phase 2 that lives on the motion grid, of one frame, and the next pair's motion
 PHASE2_PER_PIXEL = 228  # bytes for every pixel of a frame: images, warps, the planes of `Detail`, and room for alpha
 AT_ONCE = 8  # frames; more hardly fill a GPU better
 SHARE = 0.6  # of the free memory that a batch may take

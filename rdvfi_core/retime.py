@@ -41,16 +41,16 @@ def render(
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Tensor]:  # (C, H, W) each, in the order of the plan, on the CPU, in the frames' precision
     """frames: (C, H, W) each, float in [0, 1], with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha, not premultiplied), in
-    order. Of an iterator no more is held than from one frame of a pair to the other, or of a few pairs whose motion is
-    estimated at once on a GPU (and the first frame where the plan loops), so the plan must not go backward; a sequence
-    may be read in any order.
+    order. Of an iterator no more is held than from the first frame of a pair to the last one of the next pair, or of a
+    few pairs whose motion is estimated at once on a GPU (and the first frame where the plan loops), so the plan must
+    not go backward; a sequence may be read in any order, and only of a sequence paths go on across a loop's seam.
 
     Source frames come out as the same tensors that went in: do not write into them. Where a plan asks for motion blur,
     moments are averaged in linear light, as a shutter does: otherwise highlights would fade as they move.
 
     ValueError for frames that do not fit each other or the plan; `errors.Interrupted` where should_stop says so."""
     window = frames if isinstance(frames, Sequence) else _Window(frames, plan.loop)
-    pictures = _moments(interpolator, plan, window, seed, keyframes, should_stop)
+    pictures = _pictures(interpolator, plan, window, seed, keyframes, should_stop)
     for done, frame in enumerate(plan, 1):
         if frame.exposure:
             yield _exposed(next(pictures) for _ in frame.exposure)
@@ -60,9 +60,10 @@ def render(
             progress(done, len(plan))
 
 
-def _moments(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframes, should_stop) -> Iterator[Tensor]:
+def _pictures(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframes, should_stop) -> Iterator[Tensor]:
     """The picture of every moment of every frame, in order."""
     motion = _Motion(interpolator, plan, frames, seed, keyframes, should_stop)
+    motion.begin()
     moments = (moment for frame in plan for moment in frame.moments)
     for (kind, first, second), run in groupby(moments, _pair):
         start = _frame(frames, first, first)
@@ -99,10 +100,15 @@ class _Motion:
         self._interpolator, self._plan, self._frames = interpolator, plan, frames
         self._seed, self._keyframes, self._should_stop = seed, keyframes, stop
         before, after = plan.beside if isinstance(frames, Sequence) else (None, None)  # others are gone, or to come
-        self._coming = _pairs_of(plan, before, after)
+        self._before, self._coming = before, _pairs_of(plan, before, after)
         self._next = next(self._coming, None)  # pair to be fitted
         self._fitted: deque[_Fitted] = deque()
         self._asked: tuple[ImagePair, Trajectory] | None = None  # of the first of them
+
+    def begin(self) -> None:
+        """Takes what lies before the plan's own frames, so that a file need not be read backward for it."""
+        if self._before is not None:
+            self._fit_next(self._before[0])
 
     def of(self, pair: tuple[int, int]) -> tuple[ImagePair, Trajectory]:
         before = after = None

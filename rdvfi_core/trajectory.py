@@ -102,16 +102,17 @@ class Trajectory:
         after_length: float = 1.0,
     ) -> Trajectory:
         """The same pair, but its paths come from `before` and go on into `after` without a kink, where pixels are seen
-        there; where they are not, they are straight as they were. No path leaves an end so steeply that it would swing
-        back (Fritsch and Carlson 1980). A trajectory through keyframes knows its bends already and stays as it is."""
+        there; where they are not, they are straight as they were. At an end no path is faster than twice its mean speed
+        in this pair, else it would swing back and forth (Fritsch and Carlson 1980). All three have the same shape. A
+        trajectory through keyframes knows its bends already and stays as it is."""
         if len(self.times) > 2 or (before is None and after is None):
             return self
-        previous, following = self.previous, self.next
+        previous, following, alone = self.previous, self.next, before is None or after is None
         if before is not None:
-            there = _beyond(following[:, 0], before.to0[:, -1], before.visible0[:, -1], before_length)
+            there = _beyond(following[:, 0], before.to0[:, -1], before.visible0[:, -1], before_length, alone)
             previous = torch.stack((there, previous[:, 1]), 1)
         if after is not None:
-            there = _beyond(previous[:, 1], after.to1[:, 0], after.visible1[:, 0], after_length)
+            there = _beyond(previous[:, 1], after.to1[:, 0], after.visible1[:, 0], after_length, alone)
             following = torch.stack((following[:, 0], there), 1)
         times = None if before is None else -before_length, None if after is None else 1 + after_length
         return replace(self, previous=previous, next=following, before=times[0], after=times[1])
@@ -202,6 +203,13 @@ class Trajectory:
             if b < len(self.times) - 1 or self.after is not None:
                 from_a[b + 1] = compose(self.next[:, a], self.next[:, b])
                 from_b[b + 1] = self.next[:, b]
+            # What is hidden at an end must not go on with the motion of what hides it there.
+            if a == 0 and self.before is not None:
+                straight = self.previous[:, b] * (1 - self.before / self.times[b])
+                from_b[a - 1] = torch.lerp(straight, from_b[a - 1], self.visible0[:, b])
+            if b == len(self.times) - 1 and self.after is not None:
+                straight = self.next[:, a] * ((self.after - self.times[a]) / (1 - self.times[a]))
+                from_a[b + 1] = torch.lerp(straight, from_a[b + 1], self.visible1[:, a])
             found = (from_a, from_b)
             self._latest.clear()
             self._latest[key] = found
@@ -239,7 +247,9 @@ class Trajectory:
         for time, end, step, flow in ((self.before, 0, -1, self.previous), (self.after, last, 1, self.next)):
             if time is not None:
                 move = sample_at(flow[:, end], positions[end].mT[:, :, None])[:, :, 0].mT
-                positions[end + step] = positions[end] + move
+                length = (time - self.times[end]) / (self.times[end] - self.times[end - step])
+                straight = length * (positions[end] - positions[end - step])
+                positions[end + step] = positions[end] + torch.lerp(straight, move, seen[end][..., None])
         return positions, seen
 
     def _inside(self, positions: Tensor) -> Tensor:  # (..., 2) -> (...) bool
@@ -253,14 +263,22 @@ def _beyond(
     found: Tensor,  # (B, 2, h, w) from the same pixels to the frame beyond
     visible: Tensor,  # (B, 1, h, w) in [0, 1]: seen there
     length: float,  # time from the end to the frame beyond, in durations of the pair
+    alone: bool,  # no frame beyond the other end: the parabola goes on to there
 ) -> Tensor:  # (B, 2, h, w)
-    """Where pixels are in the frame beyond, so that their tangent at the end is one that their path can bear."""
+    """Where pixels are in the frame beyond, so that their tangents at the ends are ones that their path can bear."""
     beyond = torch.lerp(-length * straight, found, visible)
     scale = length * (1 + length)
     tangent = (length**2 * straight - beyond) / scale  # of the parabola through all three
     most = STEEPEST * torch.linalg.vector_norm(straight, dim=1, keepdim=True) + SLACK
-    speed = torch.linalg.vector_norm(tangent, dim=1, keepdim=True)
-    return length**2 * straight - scale * tangent * (most / speed.clamp(min=1e-6)).clamp(max=1)
+    tangent = _shortened(tangent, most)
+    if alone:  # the other end's tangent is the mirror image of this one; both are within `most` then
+        tangent = 2 * straight - _shortened(2 * straight - tangent, most)
+    return length**2 * straight - scale * tangent
+
+
+def _shortened(vectors: Tensor, most: Tensor) -> Tensor:  # (B, 2, h, w), (B, 1, h, w)
+    length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return vectors * (most / length.clamp(min=1e-6)).clamp(max=1)
 
 
 def _mix(displacements: dict[int, Tensor], weights: dict[int, float]) -> Tensor:

@@ -45,12 +45,16 @@ def check(path: str | Path) -> tuple[float, ...]:
         raise ValueError(f"{path} is of version {version}, and only {VERSION} can be read; {again}.")
     try:
         _times_beyond(metadata)
-        return tuple(json.loads(metadata["times"]))
+        return tuple(float(time) for time in json.loads(metadata["times"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} has no readable list of knot times; {again}.") from error
 
 
 def _times_beyond(metadata: dict[str, str]) -> tuple[float | None, float | None]:
     """`before` and `after` of a file; older ones say nothing of them."""
-    before, after = json.loads(metadata.get("beyond", "[null, null]"))
+    before, after = (
+        None if time is None else float(time) for time in json.loads(metadata.get("beyond", "[null, null]"))
+    )
+    if not (before is None or before < 0) or not (after is None or after > 1):
+        raise ValueError("they lie within the pair")
     return before, after

@@ -22,6 +22,7 @@ class CrossFade:
 
     def __init__(self, at_once: int = 1):
         self.at_once, self.calls, self.beside = at_once, [], {}
+        self.rendered = []  # (pair, what its motion continues, time) of every moment
 
     @property
     def fitted(self) -> list[tuple[int, int]]:
@@ -38,6 +39,7 @@ class CrossFade:
         assert trajectory == self._named(pair)
         self.beside[trajectory] = trajectory.beside
         for time in times:
+            self.rendered.append((trajectory, trajectory.beside, time))
             yield torch.lerp(*pair.with_planes, float(time))[0]
 
     def _named(self, pair: ImagePair) -> Named:

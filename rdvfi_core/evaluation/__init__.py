@@ -2,7 +2,7 @@
 
 protocols       which frames of a clip are given and which are asked for
 baselines       methods without training to compare with
-comfyui         RIFE and FILM through an installed ComfyUI, in a process of its own (core_interpolation_worker)
+core_interpolation  RIFE and FILM through an installed ComfyUI, in a process of its own (core_interpolation_worker)
 metrics         PSNR, SSIM, HaarPSI, sharpness; LPIPS, FID and FVD where their networks' files are given
 features        what FID and FVD are made of
 runner          runs methods over the clips of a folder

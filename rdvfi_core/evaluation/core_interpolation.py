@@ -30,8 +30,8 @@ class CoreInterpolation:
     ComfyUI cannot load is refused with a ValueError."""
 
     def __init__(self, comfyui: Path, weights: Path):
-        worker = Path(__file__).with_name("core_interpolation_worker.py")
-        self._command = [python_of(comfyui), *map(str, (worker, comfyui.resolve(), weights.resolve()))]
+        worker, comfyui = Path(__file__).with_name("core_interpolation_worker.py"), checked_comfyui(comfyui)
+        self._command = [python_of(comfyui), *map(str, (worker, comfyui, weights.resolve()))]
         self._weights, self._process = weights, None
 
     def start(self) -> CoreInterpolation:
@@ -72,7 +72,8 @@ class CoreInterpolation:
 
 def core_weights(comfyui: Path, given: dict[str, Path | None]) -> dict[str, Path]:
     """Weight files of "rife" and "film": those given, else the first by name in ComfyUI's own folder."""
-    if not (checked_comfyui(comfyui) / NODES).is_file():
+    comfyui = checked_comfyui(comfyui)
+    if not (comfyui / NODES).is_file():
         raise ValueError(f"{comfyui} is a ComfyUI without frame interpolation, {NODES}; update it.")
     for name, path in given.items():
         if path is not None and not path.is_file():

@@ -99,8 +99,8 @@ def _evaluate_clip(
 
 
 def _read_windows(clip: Clip, starts: list[int], protocol: Protocol) -> Iterator[tuple[Tensor, Tensor]]:
-    """Per window (2 + len(offsets), 3, H, W) in [0, 1]: I0, the frames asked for, I1; and (N, 3, H, W), what
-    is shown beside.    One window is held at a time."""
+    """Per window (2 + len(offsets), 3, H, W) in [0, 1]: I0, the frames asked for, I1; and (N, 3, H, W), what is shown
+    beside. One window is held at a time."""
     taken = (0, *protocol.offsets, protocol.gap, *protocol.shown)
     wanted = sorted({start + offset for start in starts for offset in taken})
     stream = clip.read(wanted)

@@ -12,6 +12,7 @@ from .rates import decimal
 from .schedule import Schedule
 
 MOST_LINES = 1000  # of text; the JSON has all frames
+MOST_LISTED = 50  # of a line
 Pair = tuple[int, int]  # source frames, the first and the second
 
 
@@ -81,14 +82,12 @@ class Plan:
     @staticmethod
     def _pair_beyond(own: Iterator[PlanFrame], beyond: Iterator[PlanFrame], end: int) -> Pair | None:
         """own: moments from one end on (0: the first one, 1: the last one); beyond: those outside, away from it. The
-        first other pair there, if it meets the outermost one in a frame and nothing but that frame lies between."""
+        first other pair there, if it meets the outermost one in a frame."""
         pair = next(((moment.first, moment.second) for moment in own if moment.kind == "between"), None)
         for moment in beyond if pair is not None else ():
             other = moment.first, moment.second
             if moment.kind == "between" and other != pair:
                 return other if other[1 - end] == pair[end] else None
-            if moment.kind == "blend" or (moment.kind == "copy" and moment.first != pair[end]):
-                return None
         return None
 
     def check_source(self, frames: int) -> None:
@@ -136,6 +135,6 @@ def _moments(plan: Plan, numbers: Iterable[int], backward: bool = False) -> Iter
         yield from reversed(moments) if backward else moments
 
 
-def _list(numbers: tuple[int, ...], most: int = 50) -> str:
-    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
-    return ", ".join(map(str, numbers[:most])) + more
+def _list(numbers: tuple[int, ...]) -> str:
+    more = f" and {len(numbers) - MOST_LISTED} more" if len(numbers) > MOST_LISTED else ""
+    return ", ".join(map(str, numbers[:MOST_LISTED])) + more

@@ -39,7 +39,7 @@ def read(text: str) -> dict[str, Any]:
         listed, count = whole["frames"], int(whole["source_frames"])
         fields = {name: tuple(int(i) for i in whole.get(name, ())) for name in ("cuts", "duplicates")}
         at_cuts, loop = whole.get("at_cuts", "hold"), bool(whole.get("loop", False))
-        ticks = tuple(int(tick) for tick in whole["ticks"]) if whole.get("ticks") else None
+        ticks = None if whole.get("ticks") is None else tuple(whole["ticks"])
         fps = exact(whole["fps"])
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"This is no plan ({error}); edit one that was written as JSON.") from None
@@ -48,9 +48,10 @@ def read(text: str) -> dict[str, Any]:
             f"The plan has fps {decimal(fps)}, {count} source frames and at_cuts {at_cuts!r}; it needs a rate above 0, "
             f"at least 2 source frames, at least one frame, and at_cuts one of {', '.join(AT_CUTS)}."
         )
-    if ticks and (len(ticks) != count + 1 or any(a >= b for a, b in pairwise(ticks))):
+    if ticks is not None and not _are_ticks(ticks, count):
         raise ValueError(
-            f"The plan has {len(ticks)} ticks for {count} source frames; give each frame one and the end one, rising."
+            f"The ticks of the plan do not fit {count} source frames; give whole numbers that rise from 0, one for "
+            "each frame and one for the end."
         )
     frames = tuple(_read(i, entry, count, loop) for i, entry in enumerate(listed))
     for number, (before, frame) in enumerate(pairwise(frames), 1):
@@ -60,6 +61,11 @@ def read(text: str) -> dict[str, Any]:
             )
     whole = {"fps": fps, "frames": frames, "source_frames": count, "at_cuts": at_cuts, "loop": loop, "ticks": ticks}
     return whole | fields
+
+
+def _are_ticks(ticks: tuple, count: int) -> bool:
+    whole = len(ticks) == count + 1 and all(type(tick) is int for tick in ticks)
+    return whole and ticks[0] == 0 and all(a < b for a, b in pairwise(ticks))
 
 
 def _frame(frame: PlanFrame) -> dict[str, Any]:

@@ -96,6 +96,27 @@ def test_keyframes_know_better():
     assert knots.continued(None, None) is knots
 
 
+@pytest.mark.parametrize("sides", [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("speed", [-60.0, 60.0])
+def test_no_end_is_faster_than_twice_the_mean_speed(sides, speed):
+    here, wild = pair(torch.tensor([10.0, 0.0])), pair(torch.tensor([speed, 0.0]))
+    trajectory = here.continued(*(wild if side else None for side in sides))
+    for tau in (0.0, 1.0):
+        assert inside(trajectory.velocity(tau)).abs().max() <= 20.3
+
+
+def test_what_is_hidden_at_an_end_does_not_move_on_with_what_hides_it():
+    """A still ground in I1; in I0 and before there is something in front of it that moves by 20 px."""
+    ground, block = pair(torch.zeros(2)), pair(torch.tensor([20.0, 0.0]))
+    hidden = ground.visible0.clone()
+    hidden[:, 1] = 0
+    pushed = torch.stack((block.next[:, 0], ground.next[:, 1]), 1)
+    trajectory = replace(ground, next=pushed, to1=pushed, visible0=hidden).continued(block, None)
+    assert inside(trajectory.velocity(1.0)).abs().max() < 1e-4
+    (positions, visible) = trajectory.tracks(torch.tensor([[[24.0, 16.0]]]), TAUS, source=1)
+    assert (positions - torch.tensor([24.0, 16.0])).abs().max() < 1e-4 and not visible[0, 0]
+
+
 @pytest.mark.parametrize("tau", TAUS)
 def test_reversal_mirrors_it(tau):
     trajectory = thrown(-0.5, 3)

@@ -3,6 +3,7 @@
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from mmap import mmap
 
 import pytest
@@ -25,6 +26,8 @@ from rdvfi_core.memory import (
     pairs_at_once,
     phase1_bytes,
 )
+from rdvfi_core.retime import render
+from rdvfi_core.timeline import Source, Timeline
 
 GPU = torch.device("cuda")  # only its name is looked at
 
@@ -264,6 +267,18 @@ def pictures(count: int, height: int, width: int) -> torch.Tensor:
 def test_the_estimate_of_phase_1_is_honest_for_straight_motion(interpolator):
     found = peak(lambda: interpolator.fit(*pictures(2, 256, 448), keyframes="straight"))
     assert found <= phase1_bytes() <= 3 * found, f"{found / 2**20:.1f} MiB"
+
+
+def test_the_estimate_of_phase_1_has_room_for_the_pairs_around(interpolator):
+    before, image0, image1, after = pictures(4, 256, 448)
+    assert peak(lambda: interpolator.fit(image0, image1, before=before, after=after)) <= phase1_bytes()
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_the_estimates_have_room_for_the_next_pairs_motion(interpolator, channels):
+    frames = [frame.repeat(2, 1, 1)[:channels] for frame in pictures(3, 1080, 1920)]
+    plan = Timeline.multiplied(2).plan(Source.constant(3, Fraction(24)))
+    assert peak(lambda: [None for _ in render(interpolator, plan, frames)]) <= frame_bytes(1080, 1920)
 
 
 @pytest.mark.parametrize("count", [1, KEYFRAMES, MOST_KEYFRAMES, 33])

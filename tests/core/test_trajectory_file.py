@@ -69,6 +69,8 @@ def test_the_times_beyond_the_ends_are_kept_and_older_files_do_without(tmp_path)
         metadata = {name: text for name, text in file.metadata().items() if name != "beyond"}
     save_file(load_file(path), tmp_path / "older.safetensors", metadata)
     assert ((older := load(tmp_path / "older.safetensors")).before, older.after) == (None, None)
-    save_file(load_file(path), tmp_path / "odd.safetensors", metadata | {"beyond": "[1]"})
-    with pytest.raises(ValueError, match="no readable list of knot times"):
-        load(tmp_path / "odd.safetensors")
+    for odd in ("[1]", '["x", null]', '{"a": 1, "b": 2}', "[0.5, null]", "[null, 1]"):
+        save_file(load_file(path), tmp_path / "odd.safetensors", metadata | {"beyond": odd})
+        for read in (check, load):
+            with pytest.raises(ValueError, match="no readable list of knot times"):
+                read(tmp_path / "odd.safetensors")

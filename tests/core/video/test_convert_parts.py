@@ -81,20 +81,40 @@ def test_parts_of_another_job_are_not_mixed_in(tmp_path, short_parts, change):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"resample_all": True}, {"shutter": Fraction(180), "blur_samples": 4}, {"loop": True}]
+    "timeline",
+    [
+        Timeline.multiplied(3),
+        Timeline.multiplied(3, resample_all=True),
+        Timeline.multiplied(3, shutter=Fraction(180), blur_samples=4),
+        Timeline.multiplied(3, loop=True, at_cuts="blend"),
+        Timeline.at([Fraction(i * i % 79, 2) for i in range(60)]),  # to and fro, single frames among them
+    ],
 )
-def test_parts_show_the_motion_of_the_whole(options):
-    """What each pair's motion continues does not depend on where parts begin."""
+def test_parts_show_the_motion_of_the_whole(timeline):
+    """What each pair's motion continues does not depend on where parts begin, and if it is inside of a pair."""
     source = Source.constant(40, Fraction(24), cuts=[17], duplicates=[21, 23])
-    plan, frames = Timeline.multiplied(3, **options).plan(source), numbered(40)
-    whole, in_parts = numbered_frames.CrossFade(), numbered_frames.CrossFade()
+    plan, frames, whole = timeline.plan(source), numbered(40), numbered_frames.CrossFade()
     list(render(whole, plan, frames))
-    spans = parts.split(plan, most=10, least=4)
-    for span in spans:
-        part = Part(None, plan.part(span), None, "", 0, "auto")
-        wanted = part.wanted()
-        list(render(in_parts, part.plan, [frame if i in wanted else None for i, frame in enumerate(frames)]))
-    assert len(spans) > 3 and in_parts.beside == whole.beside
+    anywhere = [range(start, min(start + 7, len(plan))) for start in range(0, len(plan), 7)]
+    for spans in (parts.split(plan, most=10, least=4), anywhere):
+        in_parts = numbered_frames.CrossFade()
+        for span in spans:
+            part = Part(None, plan.part(span), None, "", 0, "auto")
+            wanted = part.wanted()
+            list(render(in_parts, part.plan, [frame if i in wanted else None for i, frame in enumerate(frames)]))
+        assert len(spans) > 3 and in_parts.rendered == whole.rendered
+
+
+def test_a_part_never_goes_back_in_its_file():
+    class Sought(list):
+        def __getitem__(self, number):
+            assert number >= max(asked, default=0) - 1  # a pair's two frames in either order
+            asked.append(number)
+            return super().__getitem__(number)
+
+    plan, asked = Timeline.multiplied(4).plan(Source.constant(30, Fraction(24))), []
+    list(render(numbered_frames.CrossFade(), plan.part(range(40, 60)), Sought(numbered(30))))
+    assert asked[0] == 9
 
 
 def test_no_pair_is_estimated_twice_and_a_cut_begins_a_part(tmp_path):
