@@ -92,12 +92,10 @@ def add_output_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     if args.plan_only is None and args.output is None:
         raise ValueError("There is no output; give -o OUT, or --plan-only to see what would be done.")
-    wish = timeline_of(args)
+    wish = timeline_of(args) if args.plan is None else plan_of(args)
     if args.output is not None:
         check_output(args.output, Fraction(1))
     clip, source = survey(args.input, args)
-    if args.plan:
-        wish = Plan.from_json(Path(args.plan).read_text(encoding="utf-8"))
     if args.plan_only is not None:
         return show_plan(wish if isinstance(wish, Plan) else wish.plan(source), source, clip, args.plan_only)
     job = make_job(clip, source, wish, args.output, choices_of(args), args.seed, args.keyframes, model_of(args))
@@ -114,8 +112,10 @@ def run(args: Namespace) -> None:
 
 
 def survey(path: str, args: Namespace) -> tuple[FileClip, Source]:
+    # A plan knows the cuts and repeated frames already.
+    sought = (args.cut_threshold, args.duplicates) if args.plan is None else (None, "keep")
     with progress_bar("reading", unit="frame") as progress:
-        return open_clip(video_of(path, args), args.cut_threshold, args.duplicates, progress)
+        return open_clip(video_of(path, args), *sought, progress)
 
 
 def video_of(path: str, args: Namespace) -> VideoFile:
@@ -142,6 +142,16 @@ def timeline_of(args: Namespace) -> Timeline:
     if args.fps is not None:
         raise ValueError("--multiplier and --fps both set the rate; give one of them.")
     return Timeline.multiplied(2 if args.multiplier is None else args.multiplier, **options)
+
+
+def plan_of(args: Namespace) -> Plan:
+    times = ArgumentParser()
+    add_timeline_arguments(times)
+    for name, default in vars(times.parse_args([])).items():
+        if name != "keep_fields" and getattr(args, name) != default:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"--plan says what is rendered, and {option} has no use beside it; leave one of them out.")
+    return Plan.from_json(Path(args.plan).read_text(encoding="utf-8"))
 
 
 def choices_of(args: Namespace) -> Choices:

@@ -96,6 +96,9 @@ def test_what_is_left_out_is_said(clip, capsys):
         (["in.mkv", "-o", "out.mp4", "--speed", "-1"], "speed is -1"),
         (["in.mkv", "-o", "out.mp4", "--curve", "back.json"], "goes backward"),
         (["in.mkv", "-o", "out.mp4", "--plan", "other.json"], "plan is for 9 source frames, the clip has 12"),
+        (["in.mkv", "-o", "out.mp4", "--plan", "other.json", "--slow", "2"], "--slow has no use beside it"),
+        (["in.mkv", "-o", "out.mp4", "--plan", "other.json", "--loop"], "--loop has no use beside it"),
+        (["nothing.mp4", "-o", "out.mp4", "--plan", "back.json"], "This is no plan"),  # told before the video is read
         (["in.mkv", "-o", "out.mp4", "--cut-threshold", "2"], "no threshold"),
     ],
 )
