@@ -15,7 +15,7 @@ from torch import nn
 from .. import weights as weight_files
 from ..autoencoder import Autoencoder
 from ..clips import list_clips
-from ..commands import checked_device
+from ..commands import checked_device, count_argument, refuse_unused
 from ..networks import NETWORKS, default_device, load_networks
 from .engine import Plan
 from .generation import TERMS
@@ -56,11 +56,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="holds vgg16-397923af.pth and lpips_weights.pt; without it a stand-in takes LPIPS' place")  # fmt: skip
     add("--terms", choices=TERMS, help="what the generator's loss consists of, for the ablation (default: full)")
     add("--cache", metavar="FOLDER", type=Path, help="keep prepared batches there")
-    add("--cached", type=_count, metavar="N", help="how many (default: 1000)")
+    add("--cached", type=count_argument, metavar="N", help="how many (default: 1000)")
     add("--comfyui", metavar="FOLDER", type=Path, help="an installed ComfyUI, for the stage backbone")
     add("--backbone", metavar="FILE", type=Path, help="Wan2.1-Fun-InP or SVD as ComfyUI loads it")
     add("--vae", metavar="FILE", type=Path, help="the VAE of its latents")
-    add("--lora", type=_count, metavar="RANK", help="train a LoRA of this rank instead of all weights")
+    add("--lora", type=count_argument, metavar="RANK", help="train a LoRA of this rank instead of all weights")
     add(
         "--alone",
         action="store_const",
@@ -68,25 +68,31 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="of the stage decoding, phi_s learns alone: phi1 and phi2 stay",
     )
     add("--weights", metavar="PATH", type=Path, help="weights to start from (default: the shipped ones)")
-    add("--scratch", action="store_true", help="start what the stage trains from random weights")
-    add("--steps", type=_count, help="length of the schedule (default: by stage)")
+    add("--scratch", action="store_true", help="start the one network that the stage trains from random weights")
+    add("--steps", type=count_argument, help="length of the schedule (default: by stage)")
     add(
         "--minutes",
         type=_minutes,
         metavar="M",
         help="end after M minutes of training, the learning rate all the way down, whatever the machine's speed",
     )
-    add("--batch", type=_count, help="samples at once in each process (default: by stage)")
-    add("--accumulate", type=_count, default=1, metavar="K", help="batches whose gradients are added up to a step")
+    add("--batch", type=count_argument, help="samples at once in each process (default: by stage)")
+    add(
+        "--accumulate",
+        type=count_argument,
+        default=1,
+        metavar="K",
+        help="batches whose gradients are added up to a step",
+    )
     add("--crop", type=_crop, metavar="HxW", help="crop on the motion grid, multiples of 32 (default: by stage)")
     add("--rate", type=float, help="peak learning rate (default: by stage)")
-    add("--save-every", type=_count, default=250, metavar="N", help="steps between checkpoints (default: 250)")
+    add("--save-every", type=count_argument, default=250, metavar="N", help="steps between checkpoints (default: 250)")
     add("--seed", type=int, default=0)
     add("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
     add("--workers", type=int, metavar="N",
         help="processes that read clips and draw scenes beside each training process (default: 1 on a CPU, beside a "
         "GPU its share of the machine's cores)")  # fmt: skip
-    add("--threads", type=_count, help="threads of a CPU run beside them")
+    add("--threads", type=count_argument, help="threads of a CPU run beside them")
 
 
 def run(args: Namespace) -> None:
@@ -116,10 +122,8 @@ def _check(args: Namespace, stage: Stage) -> None:
         if getattr(args, name) is None:
             what = "file" if name in ("backbone", "vae") else "folder"
             raise ValueError(f"The stage {args.stage} needs --{name}; name a {what}.")
-    for name, stages in ONLY.items():
-        if getattr(args, name) is not None and args.stage not in stages:
-            raise ValueError(f"The stage {args.stage} has no use for --{name}; leave it out.")
-    if args.scratch and not stage.trains:
+    refuse_unused(args, ONLY, args.stage, f"The stage {args.stage}")
+    if args.scratch and not stage.fresh:
         raise ValueError(f"The stage {args.stage} goes on from networks that are trained; leave --scratch out.")
     if args.clips is not None:
         list_clips(Path(args.clips))
@@ -152,7 +156,7 @@ def _workers(device: torch.device) -> int:
 
 
 def _networks(args: Namespace, stage: Stage) -> dict[str, nn.Module]:
-    """What the stage starts from: stored weights, and random ones for what it trains where there are none."""
+    """What the stage starts from: stored weights, and random ones for what may be `fresh` where there are none."""
     if args.stage in ALONE:
         return {}
     networks = load_networks(args.weights or weight_files.shipped())
@@ -161,7 +165,7 @@ def _networks(args: Namespace, stage: Stage) -> dict[str, nn.Module]:
         if name not in networks:
             article = "no autoencoder" if name == "autoencoder" else f"no {name} network"
             raise ValueError(f"The weights hold {article}; train that stage first.")
-    for name in stage.trains:
+    for name in stage.fresh:
         if args.scratch or name not in networks:
             networks[name] = NETWORKS[name]()
     return networks
@@ -193,12 +197,6 @@ def _crop(text: str) -> tuple[int, int]:
     if height < 64 or width < 64 or height % 32 or width % 32:
         raise ArgumentTypeError(f"{text} must have sides of at least 64 that are multiples of 32.")
     return height, width
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 on.")
-    return int(text)
 
 
 def _minutes(text: str) -> float:

@@ -45,13 +45,13 @@ class Request:
 class Stage:
     about: str
     train: Callable[[Plan, Networks, Request], Networks]  # returns the networks that it trained
-    trains: tuple[str, ...]
     needs: tuple[str, ...]  # networks that must be trained before
     steps: int
     batch: int
     crop: tuple[int, int]  # (h, w) on the motion grid
     rate: float
     asks: tuple[str, ...] = ()  # options that must be given
+    fresh: tuple[str, ...] = ()  # networks that start from random weights where there are none, and with --scratch
 
 
 def _autoencoder(plan: Plan, networks: Networks, request: Request) -> Networks:
@@ -98,7 +98,7 @@ STAGES = {
     "autoencoder": Stage(
         "latents",
         _autoencoder,
-        trains=("autoencoder",),
+        fresh=("autoencoder",),
         needs=(),
         asks=("textures",),
         steps=1500,
@@ -109,7 +109,7 @@ STAGES = {
     "motion": Stage(
         "phi1, on rendered scenes",
         _motion,
-        trains=("motion",),
+        fresh=("motion",),
         needs=(),
         steps=40000,
         batch=8,
@@ -119,7 +119,7 @@ STAGES = {
     "fusion": Stage(
         "phi2, on rendered scenes",
         _fusion,
-        trains=("fusion",),
+        fresh=("fusion",),
         needs=("motion",),
         steps=10000,
         batch=1,
@@ -129,7 +129,7 @@ STAGES = {
     "synthesis": Stage(
         "phi_s, without keyframes",
         _rendering(False),
-        trains=("synthesis",),
+        fresh=("synthesis",),
         needs=("motion",),
         asks=("clips",),
         steps=20000,
@@ -140,8 +140,7 @@ STAGES = {
     "joint": Stage(
         "phi1 and phi_s, without keyframes",
         _rendering(True),
-        trains=("synthesis",),
-        needs=("motion",),
+        needs=("motion", "synthesis"),
         asks=("clips",),
         steps=20000,
         batch=4,
@@ -151,7 +150,6 @@ STAGES = {
     "decoding": Stage(
         "stage 1 of the paper: phi1, phi2 and phi_s through keyframes",
         _decoding,
-        trains=(),
         needs=("motion", "fusion", "synthesis"),
         steps=20000,
         batch=4,
@@ -161,7 +159,7 @@ STAGES = {
     "generator": Stage(
         "stage 2 of the paper: the one-step generator",
         _generator,
-        trains=("generator",),
+        fresh=("generator",),
         needs=("motion", "fusion", "synthesis"),
         steps=40000,
         batch=8,
@@ -171,7 +169,6 @@ STAGES = {
     "backbone": Stage(
         "stage 2 for Wan2.1-Fun-InP or SVD, in ComfyUI's classes",
         _backbone,
-        trains=(),
         needs=(),
         asks=("comfyui", "backbone", "vae"),
         steps=5000,

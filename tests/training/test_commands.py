@@ -85,6 +85,10 @@ def test_weights_are_stored_in_half_precision(latents):
         (("fusion", "run", "--batch", "2"), "one sequence at a time; leave --batch out"),
         (("motion", "run", "--lpips", "x"), "The stage motion has no use for --lpips; leave it out"),
         (
+            ("joint", "run", "--scratch", "--clips", "."),
+            "The stage joint goes on from networks that are trained; leave --scratch",
+        ),
+        (
             ("decoding", "run", "--scratch"),
             "The stage decoding goes on from networks that are trained; leave --scratch",
         ),
@@ -93,7 +97,7 @@ def test_weights_are_stored_in_half_precision(latents):
         (("generator", "run", "--terms", "all"), "invalid choice: 'all'"),
         (("motion", "run", "--minutes", "0"), "'0' is not a number of minutes above 0"),
         (("motion", "run", "--minutes", "ten"), "'ten' is not a number of minutes above 0"),
-        (("motion", "run", "--accumulate", "0"), "'0' is not a number from 1 on"),
+        (("motion", "run", "--accumulate", "0"), "'0' is no whole number from 1 up"),
         (("joint", "run", "--alone", "--clips", "."), "The stage joint has no use for --alone; leave it out."),
         (("decoding", "run", "--rendered", "1.5"), "'1.5' is not a share from 0 to 1"),
         (("decoding", "run", "--lpips", "here"), "LPIPS needs vgg16-397923af.pth and lpips_weights.pt in one folder"),
