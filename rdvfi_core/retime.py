@@ -34,23 +34,21 @@ class Renderer(Protocol):
 def render(
     interpolator: Renderer,
     plan: Plan,
-    frames: Iterable[Tensor] | Sequence[Tensor],
+    frames: Sequence[Tensor],
     seed: int = 0,
     keyframes: str = "auto",
     progress: Progress | None = None,  # of output frames
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Tensor]:  # (C, H, W) each, in the order of the plan, on the CPU, in the frames' precision
-    """frames: (C, H, W) each, float in [0, 1], with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha, not premultiplied), in
-    order. Of an iterator no more is held than from the first frame of a pair to the last one of the next pair, or of a
-    few pairs whose motion is estimated at once on a GPU (and the first frame where the plan loops), so the plan must
-    not go backward; a sequence may be read in any order, and only of a sequence paths go on across a loop's seam.
+    """frames: (C, H, W) each, float in [0, 1], with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha, not premultiplied). They
+    may be made when they are asked for, as by `video.reader`: that is in the plan's order, where it does not go back,
+    from one pair to the next one, or on a GPU over a few pairs whose motion is estimated at once.
 
     Source frames come out as the same tensors that went in: do not write into them. Where a plan asks for motion blur,
     moments are averaged in linear light, as a shutter does: otherwise highlights would fade as they move.
 
     ValueError for frames that do not fit each other or the plan; `errors.Interrupted` where should_stop says so."""
-    window = frames if isinstance(frames, Sequence) else _Window(frames, plan.loop)
-    pictures = _pictures(interpolator, plan, window, seed, keyframes, should_stop)
+    pictures = _pictures(interpolator, plan, frames, seed, keyframes, should_stop)
     for done, frame in enumerate(plan, 1):
         if frame.exposure:
             yield _exposed(next(pictures) for _ in frame.exposure)
@@ -66,14 +64,14 @@ def _pictures(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframe
     motion.begin()
     moments = (moment for frame in plan for moment in frame.moments)
     for (kind, first, second), run in groupby(moments, _pair):
-        start = _frame(frames, first, first)
+        start = _frame(frames, first)
         if kind == "copy":
             for _ in run:
                 check_stop(should_stop)
                 yield start
             continue
         if kind == "blend":
-            end = _frame(frames, second, first)
+            end = _frame(frames, second)
             _image_pair(start, end, first, second)  # says what is wrong with them
             for moment in run:
                 check_stop(should_stop)
@@ -96,10 +94,10 @@ class _Motion:
     it, and of those that were fitted together with them. Where a pair begins with the frame that the pair before ended
     with, or ends with the frame that the next one begins with, its motion continues theirs."""
 
-    def __init__(self, interpolator: Renderer, plan: Plan, frames: Sequence[Tensor] | _Window, seed, keyframes, stop):
+    def __init__(self, interpolator: Renderer, plan: Plan, frames: Sequence[Tensor], seed, keyframes, stop):
         self._interpolator, self._plan, self._frames = interpolator, plan, frames
         self._seed, self._keyframes, self._should_stop = seed, keyframes, stop
-        before, after = plan.beside if isinstance(frames, Sequence) else (None, None)  # others are gone, or to come
+        before, after = plan.beside
         self._before, self._coming = before, _pairs_of(plan, before, after)
         self._next = next(self._coming, None)  # pair to be fitted
         self._fitted: deque[_Fitted] = deque()
@@ -108,7 +106,7 @@ class _Motion:
     def begin(self) -> None:
         """Takes what lies before the plan's own frames, so that a file need not be read backward for it."""
         if self._before is not None:
-            self._fit_next(self._before[0])
+            self._fit_next()
 
     def of(self, pair: tuple[int, int]) -> tuple[ImagePair, Trajectory]:
         before = after = None
@@ -117,10 +115,10 @@ class _Motion:
             if self._fitted:  # its images are freed before the next ones are made
                 before = self._fitted.popleft()._replace(images=None)
             else:
-                self._fit_next(self._next[0])
+                self._fit_next()
         if self._asked is None:
             if len(self._fitted) == 1 and self._next is not None and self._next[0] == pair[1]:
-                self._fit_next(pair[0])
+                self._fit_next()
             here, *beyond = islice(self._fitted, 2)
             if beyond:
                 (after,) = beyond
@@ -137,14 +135,14 @@ class _Motion:
         after, after_length = beside(after, after is not None and after.pair[0] == here.pair[1])
         return here.trajectory.continued(before, after, before_length, after_length)
 
-    def _fit_next(self, earliest: int) -> None:
-        """One pair, and on a GPU some of those that come after it. earliest: frame that may still be asked for."""
-        size = _frame(self._frames, self._next[0], earliest).shape[-2:]
+    def _fit_next(self) -> None:
+        """One pair, and on a GPU some of those that come after it."""
+        size = _frame(self._frames, self._next[0]).shape[-2:]
         pairs = [self._next, *islice(self._coming, self._interpolator.pairs_at_once(*size) - 1)]
         self._next = next(self._coming, None)
         images = []
         for first, second in pairs:
-            ends = (_frame(self._frames, i, min(earliest, i)) for i in (first, second))
+            ends = (_frame(self._frames, i) for i in (first, second))
             images.append(_image_pair(*ends, first, second))
         found = self._interpolator.fit_pairs(images, self._seed, self._keyframes, should_stop=self._should_stop)
         self._fitted.extend(map(_Fitted, pairs, images, found))
@@ -193,33 +191,7 @@ def _exposed(pictures: Iterable[Tensor]) -> Tensor:
     return mean[: len(like)].to(like.dtype)
 
 
-class _Window:
-    """Frames of an iterator, from the earliest that may still be asked for."""
-
-    def __init__(self, frames: Iterable[Tensor], keep_first: bool):
-        self._frames, self._held, self._read = iter(frames), {}, 0
-        self._keep_first = keep_first
-
-    def frame(self, index: int, earliest: int) -> Tensor:
-        for held in [i for i in self._held if i < earliest and not (i == 0 and self._keep_first)]:
-            del self._held[held]
-        while self._read <= index:
-            frame = next(self._frames, None)
-            if frame is None:
-                raise ValueError(f"There are {self._read} frames, but the plan needs frame {index}; make a new plan.")
-            if self._read >= earliest or (self._read == 0 and self._keep_first):
-                self._held[self._read] = frame
-            self._read += 1
-        if index not in self._held:
-            raise ValueError(
-                f"The plan goes back to frame {index}; frames that come one by one are gone by then: sort its times."
-            )
-        return self._held[index]
-
-
-def _frame(frames: Sequence[Tensor] | _Window, index: int, earliest: int) -> Tensor:
-    if isinstance(frames, _Window):
-        return frames.frame(index, earliest)
+def _frame(frames: Sequence[Tensor], index: int) -> Tensor:
     if index >= len(frames):
         raise ValueError(f"There are {len(frames)} frames, but the plan needs frame {index}; make a new plan.")
     return frames[index]
