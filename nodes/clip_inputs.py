@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rdvfi_core.keyframes import SOURCES
+from ..rdvfi_core.keyframes.keyframes import SOURCES
 from ..rdvfi_core.scan import CUT_THRESHOLD, DUPLICATES
 
 

@@ -7,10 +7,10 @@ import torch
 from comfy_api.latest import io
 
 from ..rdvfi_core.conventions import uniform_times
-from ..rdvfi_core.flow_viz import flow_to_rgb
 from ..rdvfi_core.inputs import check_times
+from ..rdvfi_core.pixels.flow_viz import flow_to_rgb
 from ..rdvfi_core.timeline import parse_times
-from ..rdvfi_core.trajectory import MAPS, Trajectory
+from ..rdvfi_core.trajectory.trajectory import MAPS, Trajectory
 from .images import Pair, as_image, empty_frames
 from .networks import interrupted, loaded
 from .progress import Progress

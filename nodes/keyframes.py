@@ -5,8 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rdvfi_core.conventions import KEYFRAMES, motion_size
-from ..rdvfi_core.keyframes import SOURCES
-from ..rdvfi_core.warp import resize
+from ..rdvfi_core.keyframes.keyframes import SOURCES
+from ..rdvfi_core.pixels.warp import resize
 from . import backbones
 from .backbones.request import Request
 from .images import Pair, pairs

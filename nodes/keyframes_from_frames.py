@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from ..rdvfi_core.conventions import KEYFRAMES
-from ..rdvfi_core.keyframes import check_times, choose
+from ..rdvfi_core.keyframes.keyframes import check_times, choose
 from ..rdvfi_core.timeline import parse_times
 from .images import Pictures
 from .latents import chosen_from_latent, to_latent

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import comfy.model_management as mm
 from torch import Tensor
 
-from ..rdvfi_core.keyframes import Keyframes, choose
-from ..rdvfi_core.latents import SVD, latent_times
+from ..rdvfi_core.keyframes.keyframes import Keyframes, choose
+from ..rdvfi_core.keyframes.latents import SVD, latent_times
 from .backbones.bridge import check_decoder, decode_frames, frame_count, latent_frame
 from .networks import loaded
 

@@ -9,7 +9,7 @@ import folder_paths
 import torch
 from comfy_api.latest import io
 
-from ..rdvfi_core.weights import load_null_text, shipped
+from ..rdvfi_core.weights.files import load_null_text, shipped
 from .networks import PRECISIONS, interrupted, load_patcher
 from .types import CATEGORY, InterpolationModel, Model
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from ..rdvfi_core.conventions import KEYFRAMES
 from ..rdvfi_core.memory import Memory, frame_bytes, pairs_at_once, phase1_bytes
-from ..rdvfi_core.networks import load_networks
 from ..rdvfi_core.pipeline import Interpolator
 from ..rdvfi_core.precision import has_fast_bfloat16
+from ..rdvfi_core.weights.networks import load_networks
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MEMORY = Memory(mm.get_free_memory, mm.soft_empty_cache, (mm.OOM_EXCEPTION,))

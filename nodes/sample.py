@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from ..rdvfi_core.conventions import spanning_times
-from ..rdvfi_core.sample import sample_scene
+from ..rdvfi_core.scenes.sample import sample_scene
 from .images import as_image
 from .networks import interrupted
 from .types import CATEGORY

@@ -8,8 +8,8 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
-from ..rdvfi_core import trajectory_file
 from ..rdvfi_core.conventions import motion_size
+from ..rdvfi_core.trajectory import file as trajectory_file
 from .images import Pair
 from .latents import from_latent
 from .networks import interrupted, loaded

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rdvfi_core.flow_pair import FLOW_MAPS, FlowPair
 from ..rdvfi_core.timeline import Plan, Timeline
-from ..rdvfi_core.trajectory import MAPS, Trajectory
+from ..rdvfi_core.trajectory.flow_pair import FLOW_MAPS, FlowPair
+from ..rdvfi_core.trajectory.trajectory import MAPS, Trajectory
 
 CATEGORY = "video/RDVFI"
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .conventions import motion_size
 from .inputs import check_pair
-from .warp import resize
+from .pixels.warp import resize
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """The whole method on two images: phase 1 fits a trajectory at low resolution, phase 2 renders frames at full
 resolution.
 
-images -> `ImagePair` -> `fit*` (`fitting`, with keyframes of `keyframes`) -> Trajectory
-                      -> `stream`, `fuse` (`rendering`, flows sampled from the trajectory) -> frames
+images -> `ImagePair` -> `fit*` (`motion.fitting`, with `keyframes`) -> Trajectory
+                      -> `stream`, `fuse` (`rendering.frames`, flows sampled from the trajectory) -> frames
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from . import weights as weight_files
 from .callbacks import Progress, ShouldStop, check_stop
 from .conventions import KEYFRAMES, motion_size, uniform_times
-from .fitting import fit_keyframes, fit_straight
-from .flow_pair import FlowPair, keyframed
 from .image_pair import ImagePair
 from .inputs import check_frames, check_times
-from .keyframes import SOURCES, Keyframes, fitting_latents, from_frames, generate, straight_keyframes
-from .keyframes import check_times as check_keyframe_times
+from .keyframes.keyframes import SOURCES, Keyframes, fitting_latents, from_frames, generate, straight_keyframes
+from .keyframes.keyframes import check_times as check_keyframe_times
 from .memory import TORCH, Memory, in_batches, pairs_at_once
-from .networks import check_complete, default_device, load_networks
+from .motion.fitting import fit_keyframes, fit_straight
+from .pixels.warp import resize
 from .precision import mixed
-from .rendering import check_grid, render_frames
-from .trajectory import Trajectory
-from .warp import resize
+from .rendering.frames import check_grid, render_frames
+from .trajectory.flow_pair import FlowPair, keyframed
+from .trajectory.trajectory import Trajectory
+from .weights import files as weight_files
+from .weights.networks import check_complete, default_device, load_networks
 
 
 class Interpolator:

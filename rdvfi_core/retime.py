@@ -14,7 +14,7 @@ from torch import Tensor
 from .callbacks import Progress, ShouldStop, check_stop
 from .image_pair import ImagePair
 from .timeline import Plan, PlanFrame
-from .trajectory import Trajectory
+from .trajectory.trajectory import Trajectory
 
 MOMENTS_AT_ONCE = 64  # that are handed to phase 2 together: enough for its batches, and a bounded list
 

@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from rdvfi_core.networks import NETWORKS
+from rdvfi_core.weights.networks import NETWORKS
 
 CONFIGS = {
     "autoencoder": {"channels": 6, "width": 8},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...rdvfi_core.keyframes import Keyframes
+from ...rdvfi_core.keyframes.keyframes import Keyframes
 from . import svd, wan
 from .request import Request
 

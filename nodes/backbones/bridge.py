@@ -7,7 +7,7 @@ import comfy.ldm.wan.vae
 import comfy.taesd.taehv
 from torch import Tensor
 
-from ...rdvfi_core.latents import frames_of, latents_for
+from ...rdvfi_core.keyframes.latents import frames_of, latents_for
 
 CAUSAL = (comfy.ldm.wan.vae.WanVAE, comfy.taesd.taehv.TAEHV)  # a frame depends on no later latent
 

@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...rdvfi_core.conventions import KEYFRAMES, LATENT_STRIDE, motion_size, uniform_times
-from ...rdvfi_core.keyframes import Keyframes
-from ...rdvfi_core.known_ends import CLIP_WIDTH
-from ...rdvfi_core.latents import SVD, WAN21, frames_of
-from ...rdvfi_core.sample import sample_scene
-from ...rdvfi_core.warp import resize
-from ...rdvfi_core.weights import shipped
+from ...rdvfi_core.keyframes.keyframes import Keyframes
+from ...rdvfi_core.keyframes.known_ends import CLIP_WIDTH
+from ...rdvfi_core.keyframes.latents import SVD, WAN21, frames_of
+from ...rdvfi_core.pixels.warp import resize
+from ...rdvfi_core.scenes.sample import sample_scene
+from ...rdvfi_core.weights.files import shipped
 from .. import keyframes as nodes
 from ..latents import to_latent, video
 from ..networks import load_patcher, loaded

@@ -9,9 +9,9 @@ import comfy.model_base
 import torch
 from torch import Tensor
 
-from ...rdvfi_core.keyframes import Keyframes
-from ...rdvfi_core.known_ends import svd_rows
-from ...rdvfi_core.latents import SVD, latent_times
+from ...rdvfi_core.keyframes.keyframes import Keyframes
+from ...rdvfi_core.keyframes.known_ends import svd_rows
+from ...rdvfi_core.keyframes.latents import SVD, latent_times
 from ..networks import interrupted
 from .request import Conditioning, Request, check_width, noise_like, sample, with_values
 

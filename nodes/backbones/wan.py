@@ -13,9 +13,9 @@ import torch
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from torch import Tensor
 
-from ...rdvfi_core.keyframes import Keyframes
-from ...rdvfi_core.known_ends import CLIP_WIDTH, wan_clip, wan_mask
-from ...rdvfi_core.latents import WAN21, frames_of, latent_times
+from ...rdvfi_core.keyframes.keyframes import Keyframes
+from ...rdvfi_core.keyframes.known_ends import CLIP_WIDTH, wan_clip, wan_mask
+from ...rdvfi_core.keyframes.latents import WAN21, frames_of, latent_times
 from ..networks import interrupted
 from .request import Conditioning, Request, check_width, noise_like, sample, with_values
 

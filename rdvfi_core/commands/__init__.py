@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..callbacks import Progress
 from ..inputs import check_fps
-from ..keyframes import SOURCES
+from ..keyframes.keyframes import SOURCES
 
 
 def add_model_arguments(parser: ArgumentParser) -> None:

@@ -17,8 +17,8 @@ from statistics import median
 import torch
 
 from ..conventions import KEYFRAMES, SMALLEST_SIDE, uniform_times
-from ..sample import sample_scene
-from ..warp import resize
+from ..pixels.warp import resize
+from ..scenes.sample import sample_scene
 from . import (
     add_model_arguments,
     benchmark_backbone,

@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from ..image_pair import ImagePair
+from ..pixels.warp import resize
 from ..retime import render
-from ..sample import sample_scene
+from ..scenes.sample import sample_scene
 from ..timeline import Timeline
 from ..video.clip import FileClip
 from ..video.convert import Choices, convert, make_job
 from ..video.formats import choose_format
 from ..video.reader import VideoFile
 from ..video.writer import FrameWriter
-from ..warp import resize
 from . import checked_device, load_interpolator
 
 FPS = Fraction(24)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from ..conventions import KEYFRAMES, spanning_times
-from ..weight_sets import inspect, join
+from ..weights.sets import inspect, join
 from . import count_argument, progress_bar
 
 

@@ -6,11 +6,11 @@ from argparse import ArgumentParser, Namespace
 from fractions import Fraction
 
 from ..evaluation.sheet import cell, draw_sheet
-from ..flow_viz import flow_to_rgb
-from ..sample import sample_scene
+from ..pixels.flow_viz import flow_to_rgb
+from ..pixels.warp import resize
+from ..scenes.sample import sample_scene
 from ..video.colour import to_integers
 from ..video.formats import check_output
-from ..warp import resize
 from . import add_model_arguments, load_interpolator
 from .interpolate import between, interpolate_to_file
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ..evaluation.hard_cases import FRAMES, HARD_CASES, HEIGHT, WIDTH, write_hard_cases
+from ..scenes.hard_cases import FRAMES, HARD_CASES, HEIGHT, WIDTH, write_hard_cases
 from . import progress_bar
 
 

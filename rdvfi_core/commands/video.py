@@ -14,7 +14,7 @@ from ..video.clip import FileClip
 from ..video.convert import Choices, convert, finished_parts, make_job, open_clip
 from ..video.formats import CODECS, QUALITIES, check_output
 from ..video.reader import VideoFile
-from ..weights import shipped
+from ..weights.files import shipped
 from . import add_keyframe_arguments, add_model_arguments, load_interpolator, progress_bar
 
 

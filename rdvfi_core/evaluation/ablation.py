@@ -11,7 +11,7 @@ from functools import partial
 import torch
 
 from ..conventions import KEYFRAMES, uniform_times
-from ..motion import AdjacentMotion, Motion
+from ..motion.adjacent import AdjacentMotion, Motion
 from ..pipeline import Interpolator
 from .scene_report import Made, SceneMethod
 from .scenes import SceneCase

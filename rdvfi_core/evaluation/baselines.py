@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..pixels.warp import backward_warp
 from ..video.colour import to_integers
-from ..warp import backward_warp
 
 # Of the filter's modes the strongest on real clips (0.2 to 0.5 dB over its default, bilateral search with plain OBMC).
 # Scene detection is off: it would answer large motion with a repeated frame.

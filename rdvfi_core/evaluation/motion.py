@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..autoencoder import Autoencoder
-from ..fitting import ADJACENT_ITERATIONS, long_range_motion
-from ..motion import AdjacentMotion
+from ..keyframes.autoencoder import Autoencoder
+from ..motion.adjacent import AdjacentMotion
+from ..motion.fitting import ADJACENT_ITERATIONS, long_range_motion
+from ..motion.refinement import align
 from ..precision import mixed
-from ..refinement import align
-from ..training.scenes import draw_scenes, visible
-from ..training.textures import Textures
+from ..scenes.scenes import draw_scenes, visible
+from ..scenes.textures import Textures
 from .baselines import dis_flow
 
 SEED = 2**40  # training counts its own seeds up from seed * 1,000,003 and never gets here

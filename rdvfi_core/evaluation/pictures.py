@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..files import whole_file
-from ..flow_viz import flow_to_rgb
+from ..pixels.flow_viz import flow_to_rgb
 from ..video.colour import to_integers
 from .protocols import Protocol
 from .sheet import Cell, cell, draw_sheet

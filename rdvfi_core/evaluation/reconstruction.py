@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..autoencoder import Autoencoder
 from ..conventions import LATENT_STRIDE
-from ..training.textures import Textures
+from ..keyframes.autoencoder import Autoencoder
+from ..scenes.textures import Textures
 from .metrics import measure
 from .tables import table
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import Interrupted
-from ..warp import resize_flow
+from ..pixels.warp import resize_flow
 from .runner import Method
 from .scenes import SceneCase
 from .tables import table, to_json

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ..conventions import MOTION_AREA
-from ..training.scenes import Scenes, draw_scenes, visible
-from ..training.textures import Textures
+from ..scenes.scenes import Scenes, draw_scenes, visible
+from ..scenes.textures import Textures
 
 PATHS = ("straight", "eased", "arc", "thrown")
 MAGNITUDES = (8, 20, 40, 60)  # px of a 448x256 window from a sprite's place in I0 to its place in I1

@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..autoencoder import Autoencoder
 from ..clips import ClipError, list_clips
 from ..conventions import MOTION_AREA
-from ..warp import resize
+from ..keyframes.autoencoder import Autoencoder
+from ..pixels.warp import resize
+from ..scenes.textures import Textures
 from .engine import Losses, Plan, Run
 from .losses import reconstruction_losses
 from .processes import Share
-from .textures import Textures
 
 PCA_SIDE = 256  # px of the corner of each picture that the principal components are taken from
 PCA_FRAME = 5  # of every clip, or

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..diffusion import training_time
+from ..keyframes.diffusion import training_time
 from ..precision import mixed
 from .backbones import Backbone
 from .cache import Cache, Stored

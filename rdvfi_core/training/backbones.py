@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..comfyui import checked_comfyui
-from ..known_ends import CLIP_WIDTH, svd_rows, wan_clip, wan_mask
+from ..keyframes.known_ends import CLIP_WIDTH, svd_rows, wan_clip, wan_mask
 from ..precision import has_fast_bfloat16
 
 SVD_CONDITIONS = {"fps": 6, "motion_bucket_id": 127, "augmentation_level": 0.0}  # core's defaults

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .. import weights as weight_files
-from ..autoencoder import Autoencoder
 from ..clips import list_clips
 from ..commands import checked_device, count_argument, refuse_unused
-from ..networks import NETWORKS, default_device, load_networks
+from ..keyframes.autoencoder import Autoencoder
+from ..weights import files as weight_files
+from ..weights.networks import NETWORKS, default_device, load_networks
 from .engine import Plan
 from .generation import TERMS
 from .processes import Processes, own_device

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from ..conventions import KEYFRAMES
-from ..fitting import fit_keyframes
+from ..motion.fitting import fit_keyframes
 from ..precision import mixed
-from ..synthesis import KeyframeSynthesis
-from ..trajectory import Trajectory
+from ..rendering.synthesis import KeyframeSynthesis
+from ..trajectory.trajectory import Trajectory
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
 from .keyframe_sources import draw_keyframes
 from .losses import FrameLoss

@@ -10,19 +10,19 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from ..autoencoder import Autoencoder
 from ..conventions import KEYFRAMES, uniform_times
-from ..fitting import ADJACENT_ITERATIONS
-from ..fusion import IterativeFusion
-from ..motion import AdjacentMotion, Features
+from ..keyframes.autoencoder import Autoencoder
+from ..motion.adjacent import AdjacentMotion, Features
+from ..motion.fitting import ADJACENT_ITERATIONS
+from ..motion.fusion import IterativeFusion
+from ..pixels.warp import compose
 from ..precision import mixed
-from ..warp import compose
+from ..scenes.scenes import draw_scenes, visible
+from ..scenes.textures import Textures
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
 from .motion import HIDDEN_WEIGHT, flow_row, lengths
 from .pairs import loaded
 from .processes import ALL, Share, own_numbers
-from .scenes import draw_scenes, visible
-from .textures import Textures
 
 
 @dataclass(frozen=True)

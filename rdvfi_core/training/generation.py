@@ -17,14 +17,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..autoencoder import Autoencoder
 from ..conventions import KEYFRAMES
-from ..diffusion import COSINE_V, add_noise, denoised, training_time
-from ..fitting import fit_keyframes
-from ..generator import KeyframeGenerator
-from ..keyframes import Keyframes, from_frames
-from ..networks import renderer
+from ..keyframes.autoencoder import Autoencoder
+from ..keyframes.diffusion import COSINE_V, add_noise, denoised, training_time
+from ..keyframes.generator import KeyframeGenerator
+from ..keyframes.keyframes import Keyframes, from_frames
+from ..motion.fitting import fit_keyframes
 from ..precision import mixed
+from ..weights.networks import renderer
 from .cache import Cache
 from .decoding import LARGEST
 from .engine import Losses, Plan, Run, Sheet, frozen, trained

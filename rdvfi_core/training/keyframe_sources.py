@@ -9,11 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..autoencoder import Autoencoder
-from ..fitting import fit_straight
-from ..generator import KeyframeGenerator
-from ..keyframes import Keyframes, from_frames, generate, straight_keyframes
-from ..motion import AdjacentMotion
+from ..keyframes.autoencoder import Autoencoder
+from ..keyframes.generator import KeyframeGenerator
+from ..keyframes.keyframes import Keyframes, from_frames, generate, straight_keyframes
+from ..motion.adjacent import AdjacentMotion
+from ..motion.fitting import fit_straight
 from .fusion import blur_and_noise
 from .windows import WindowBatch
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..autoencoder import Autoencoder
-from ..flow_viz import flow_to_rgb
-from ..motion import AdjacentMotion, Motion
+from ..keyframes.autoencoder import Autoencoder
+from ..motion.adjacent import AdjacentMotion, Motion
+from ..pixels.flow_viz import flow_to_rgb
 from ..precision import mixed
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
 from .pairs import PairBatch, RenderedPairs, loaded

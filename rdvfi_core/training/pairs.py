@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from ..scenes.scenes import draw_scenes, visible
+from ..scenes.textures import Textures
 from .processes import ALL, Share
-from .scenes import draw_scenes, visible
-from .textures import Textures
 
 CALM = 0.2  # share of scenes whose camera stands still, as on a tripod
 

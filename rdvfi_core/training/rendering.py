@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import torch
 
-from ..autoencoder import Autoencoder
-from ..fitting import fit_straight
-from ..motion import AdjacentMotion
+from ..keyframes.autoencoder import Autoencoder
+from ..motion.adjacent import AdjacentMotion
+from ..motion.fitting import fit_straight
 from ..precision import mixed
-from ..synthesis import Synthesis
-from ..trajectory import Trajectory
+from ..rendering.synthesis import Synthesis
+from ..trajectory.trajectory import Trajectory
 from .engine import Losses, Plan, Run, Sheet, frozen, trained
 from .losses import FrameLoss
 from .motion import both_directions, motion_losses

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from ..conventions import MOTION_AREA
-from ..warp import resize
+from ..pixels.warp import resize
+from ..scenes.scenes import draw_scenes
+from ..scenes.textures import Textures
 from .pairs import loaded
 from .processes import ALL, Share, own_numbers
-from .scenes import draw_scenes
 from .store import FRAMES_KEPT, ClipStore
-from .textures import Textures
 
 GAPS = (4, 8, 8, 8, 12, 16, 24, 24)  # frames between I0 and I1; both evaluation protocols' gaps come up most
 LONGEST = 24  # frames between I0 and I1 of a window with keyframes

@@ -34,8 +34,8 @@ def estimator_of_wans_latents() -> dict:
     """Weights whose estimator reads Wan's latents take them as they are: no VAE, nothing decoded."""
     from pack.nodes.networks import load_patcher
     from pack.nodes.trajectory import RDVFIFitTrajectory
-    from pack.rdvfi_core import weights
-    from pack.rdvfi_core.networks import NETWORKS
+    from pack.rdvfi_core.weights import files as weights
+    from pack.rdvfi_core.weights.networks import NETWORKS
 
     configs = {
         "autoencoder": {"channels": 16, "width": 8, "space": "wan21"},
@@ -68,9 +68,9 @@ def converted_files() -> dict:
     also from the file of a whole system."""
     import diffusers_names
     from pack.nodes.networks import load_patcher
-    from pack.rdvfi_core.key_names import recognise
-    from pack.rdvfi_core.weight_sets import join
-    from pack.rdvfi_core.weights import shipped
+    from pack.rdvfi_core.weights.files import shipped
+    from pack.rdvfi_core.weights.key_names import recognise
+    from pack.rdvfi_core.weights.sets import join
 
     start, end, truth = picture(1), picture(2), keyframes(wan_model(), picture(1), picture(2))["samples"]
     state, found = tiny.wan(), {}

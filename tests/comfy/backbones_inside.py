@@ -16,7 +16,7 @@ from comfy_extras.nodes_wan import WanFirstLastFrameToVideo, WanFunInpaintToVide
 from pack.nodes import latents
 from pack.nodes.backbones import bridge, wan
 from pack.nodes.keyframes import RDVFIKeyframes
-from pack.rdvfi_core import known_ends
+from pack.rdvfi_core.keyframes import known_ends
 
 SIDE, COUNT = 64, 3  # of the clip that a backbone makes: 3 latents, 9 frames of Wan
 LENGTH = 4 * (COUNT - 1) + 1
@@ -212,7 +212,7 @@ def the_bridge() -> dict:
 def times_of_latents() -> dict:
     """One time per latent: its frame is the last that it holds."""
     from pack.nodes.networks import load_patcher
-    from pack.rdvfi_core.weights import shipped
+    from pack.rdvfi_core.weights.files import shipped
 
     made = keyframes(wan_model(), picture(1), picture(2), 4)["samples"]
     model = load_patcher(str(shipped()), "fp32")

@@ -108,8 +108,8 @@ def test_weights_that_are_cast_layer_by_layer_give_the_same_frames(comfyui):
         comfyui,
         """
 from pack.nodes.networks import load_patcher, loaded
-from pack.rdvfi_core.weights import shipped
-from pack.rdvfi_core.sample import sample_scene
+from pack.rdvfi_core.weights.files import shipped
+from pack.rdvfi_core.scenes.sample import sample_scene
 patcher = load_patcher(str(shipped()), "fp32")
 scene = sample_scene(96, 160)
 a, b = scene.render(0.0).image, scene.render(1.0).image
@@ -133,8 +133,8 @@ def test_a_model_that_is_loaded_in_part_gives_the_same_frames(comfyui):
         comfyui,
         """
 from pack.nodes.networks import load_patcher
-from pack.rdvfi_core.weights import shipped
-from pack.rdvfi_core.sample import sample_scene
+from pack.rdvfi_core.weights.files import shipped
+from pack.rdvfi_core.scenes.sample import sample_scene
 scene = sample_scene(96, 160)
 a, middle, b = (scene.render(tau).image for tau in (0.0, 0.5, 1.0))
 cpu = torch.device("cpu")
@@ -161,7 +161,7 @@ def test_trajectories_and_flows_are_seen_by_the_memory_that_caches_use(comfyui):
         comfyui,
         """
 from pack.nodes.types import FlowValue, TrajectoryValue
-from pack.rdvfi_core.trajectory import Trajectory
+from pack.rdvfi_core.trajectory.trajectory import Trajectory
 def count(value):
     if isinstance(value, torch.Tensor): return value.numel()
     return sum(map(count, value)) if isinstance(value, (list, tuple)) else 0
@@ -186,8 +186,8 @@ from pack.nodes.flow import RDVFISampleFlow, RDVFIWarpFuse
 from pack.nodes.keyframes_from_frames import RDVFIKeyframesFromFrames
 from pack.nodes.networks import load_patcher
 from pack.nodes.trajectory import RDVFIFitTrajectory
-from pack.rdvfi_core.weights import shipped
-from pack.rdvfi_core.sample import sample_scene
+from pack.rdvfi_core.weights.files import shipped
+from pack.rdvfi_core.scenes.sample import sample_scene
 patcher = load_patcher(str(shipped()), "fp32")
 scene = sample_scene(96, 160)
 frames = torch.cat([scene.render(i / 4).image for i in range(5)])

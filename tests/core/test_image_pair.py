@@ -4,7 +4,7 @@ import torch
 from rdvfi_core import image_pair
 from rdvfi_core.conventions import motion_size
 from rdvfi_core.image_pair import ImagePair
-from rdvfi_core.warp import resize
+from rdvfi_core.pixels.warp import resize
 
 CPU = torch.device("cpu")
 

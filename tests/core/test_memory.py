@@ -10,9 +10,9 @@ import pytest
 import torch
 from live_bytes import peak
 
-from rdvfi_core import Interpolator, fitting, fusion, memory, weights
+from rdvfi_core import Interpolator, memory
 from rdvfi_core.conventions import KEYFRAMES, uniform_times
-from rdvfi_core.keyframes import MOST_KEYFRAMES
+from rdvfi_core.keyframes.keyframes import MOST_KEYFRAMES
 from rdvfi_core.memory import (
     AT_ONCE,
     MIB,
@@ -26,8 +26,10 @@ from rdvfi_core.memory import (
     pairs_at_once,
     phase1_bytes,
 )
+from rdvfi_core.motion import fitting, fusion
 from rdvfi_core.retime import render
 from rdvfi_core.timeline import Source, Timeline
+from rdvfi_core.weights import files as weights
 
 GPU = torch.device("cuda")  # only its name is looked at
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.pipeline import Interpolator
 from rdvfi_core.retime import render
-from rdvfi_core.sample import sample_scene
+from rdvfi_core.scenes.sample import sample_scene
 from rdvfi_core.timeline import Plan, PlanFrame, Source, SpeedCurve, Timeline
 
 FPS = Fraction(24)

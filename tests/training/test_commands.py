@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from rdvfi_core import weights
 from rdvfi_core.__main__ import main
-from rdvfi_core.autoencoder import Autoencoder
-from rdvfi_core.motion import AdjacentMotion
-from rdvfi_core.networks import load_networks
+from rdvfi_core.keyframes.autoencoder import Autoencoder
+from rdvfi_core.motion.adjacent import AdjacentMotion
 from rdvfi_core.pipeline import Interpolator
 from rdvfi_core.training.commands import write_weights
 from rdvfi_core.training.pairs import RenderedPairs
+from rdvfi_core.weights import files as weights
+from rdvfi_core.weights.networks import load_networks
 
 QUICK = ["--steps", "1", "--crop", "64x64", "--device", "cpu"]
 

@@ -3,9 +3,9 @@ from itertools import islice
 import pytest
 import torch
 
+from rdvfi_core.pixels.warp import backward_warp, pixel_grid
 from rdvfi_core.training.pairs import PairBatch, RenderedPairs, loaded
 from rdvfi_core.training.processes import Share
-from rdvfi_core.warp import backward_warp, pixel_grid
 
 CROP = (64, 96)
 

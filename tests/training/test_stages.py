@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from rdvfi_core.autoencoder import Autoencoder
-from rdvfi_core.fitting import fit_keyframes
-from rdvfi_core.fusion import IterativeFusion
-from rdvfi_core.generator import KeyframeGenerator
-from rdvfi_core.keyframes import Keyframes
-from rdvfi_core.motion import AdjacentMotion, Motion
-from rdvfi_core.synthesis import KeyframeSynthesis, Synthesis
+from rdvfi_core.keyframes.autoencoder import Autoencoder
+from rdvfi_core.keyframes.generator import KeyframeGenerator
+from rdvfi_core.keyframes.keyframes import Keyframes
+from rdvfi_core.motion.adjacent import AdjacentMotion, Motion
+from rdvfi_core.motion.fitting import fit_keyframes
+from rdvfi_core.motion.fusion import IterativeFusion
+from rdvfi_core.rendering.synthesis import KeyframeSynthesis, Synthesis
 from rdvfi_core.training import keyframe_sources
 from rdvfi_core.training.autoencoder import train_autoencoder
 from rdvfi_core.training.decoding import train_decoding

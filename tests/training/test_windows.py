@@ -9,9 +9,9 @@ import torch
 from clip_files import write_video
 from PIL import Image
 
+from rdvfi_core.pixels.warp import resize
 from rdvfi_core.training.processes import ALL, Share
 from rdvfi_core.training.windows import Windows, knot_gaps, window_stream
-from rdvfi_core.warp import resize
 
 CROP = (64, 64)
 

@@ -4,7 +4,7 @@ from command_line import files, pixels
 
 from rdvfi_core.__main__ import main
 from rdvfi_core.commands.demo import HEIGHT, WIDTH
-from rdvfi_core.sample import sample_scene
+from rdvfi_core.scenes.sample import sample_scene
 
 
 def test_the_demo_makes_a_video_and_a_sheet(pair):

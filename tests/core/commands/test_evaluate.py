@@ -7,9 +7,9 @@ from command_line import fails, pixels
 from PIL import Image
 
 from rdvfi_core.__main__ import main
-from rdvfi_core.autoencoder import Autoencoder
 from rdvfi_core.commands import evaluate as evaluate_command
 from rdvfi_core.evaluation.baselines import blend
+from rdvfi_core.keyframes.autoencoder import Autoencoder
 
 
 def test_evaluate_prints_a_table_and_writes_the_report(pair, capsys, cross_fade):

@@ -6,8 +6,8 @@ from command_line import files, pixels
 
 from rdvfi_core.__main__ import main
 from rdvfi_core.clips import list_clips
-from rdvfi_core.evaluation.hard_cases import FRAMES, HARD_CASES, write_hard_cases
 from rdvfi_core.evaluation.protocols import PROTOCOLS, windows
+from rdvfi_core.scenes.hard_cases import FRAMES, HARD_CASES, write_hard_cases
 
 SMALL = (64, 112)
 

@@ -3,16 +3,9 @@
 import pytest
 import torch
 
-from rdvfi_core.autoencoder import Autoencoder
-from rdvfi_core.evaluation.motion import (
-    BASELINES,
-    SPANS,
-    endpoint_errors,
-    held_out_pairs,
-    network_flow,
-    to_markdown,
-)
-from rdvfi_core.motion import AdjacentMotion
+from rdvfi_core.evaluation.motion import BASELINES, SPANS, endpoint_errors, held_out_pairs, network_flow, to_markdown
+from rdvfi_core.keyframes.autoencoder import Autoencoder
+from rdvfi_core.motion.adjacent import AdjacentMotion
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from rdvfi_core.evaluation.ablation import ABLATIONS, FULL, Variant, scene_metho
 from rdvfi_core.evaluation.baselines import blend
 from rdvfi_core.evaluation.scene_report import Made, on_ends, score_scenes
 from rdvfi_core.evaluation.scenes import ARC_RADIUS, PATHS, scene_cases
-from rdvfi_core.networks import NETWORKS
 from rdvfi_core.pipeline import Interpolator
+from rdvfi_core.weights.networks import NETWORKS
 
 SIZE = {"height": 128, "width": 224}  # a quarter of the area of 448x256: lengths are halved
 
@@ -41,7 +41,7 @@ def test_sprites_move_by_the_magnitude_and_bend_as_their_path_says(cases):
 
 
 def test_flows_and_truth_agree(cases):
-    from rdvfi_core.warp import backward_warp
+    from rdvfi_core.pixels.warp import backward_warp
 
     case = cases[2]
     warped = backward_warp(case.image0.expand(2, -1, -1, -1), case.to0)

@@ -6,12 +6,13 @@ import pytest
 import torch
 from small_networks import CONFIGS, random_networks
 
-from rdvfi_core import Interpolator, weights
-from rdvfi_core.autoencoder import Autoencoder
-from rdvfi_core.fusion import IterativeFusion
-from rdvfi_core.generator import KeyframeGenerator
-from rdvfi_core.motion import AdjacentMotion
-from rdvfi_core.synthesis import Synthesis
+from rdvfi_core import Interpolator
+from rdvfi_core.keyframes.autoencoder import Autoencoder
+from rdvfi_core.keyframes.generator import KeyframeGenerator
+from rdvfi_core.motion.adjacent import AdjacentMotion
+from rdvfi_core.motion.fusion import IterativeFusion
+from rdvfi_core.rendering.synthesis import Synthesis
+from rdvfi_core.weights import files as weights
 
 
 @pytest.fixture

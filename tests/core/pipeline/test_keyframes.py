@@ -7,8 +7,8 @@ from small_networks import random_networks, textured
 from rdvfi_core import Interpolator, Interrupted, pipeline
 from rdvfi_core.conventions import motion_size, uniform_times
 from rdvfi_core.image_pair import ImagePair
-from rdvfi_core.keyframes import Keyframes
-from rdvfi_core.trajectory import MAPS, Trajectory
+from rdvfi_core.keyframes.keyframes import Keyframes
+from rdvfi_core.trajectory.trajectory import MAPS, Trajectory
 
 
 @pytest.fixture(scope="module")

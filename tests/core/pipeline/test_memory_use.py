@@ -4,10 +4,11 @@ import pytest
 import torch
 from small_networks import random_networks, textured
 
-from rdvfi_core import Interpolator, Interrupted, rendering
-from rdvfi_core.flow_pair import FlowPair
+from rdvfi_core import Interpolator, Interrupted
 from rdvfi_core.memory import Memory
-from rdvfi_core.synthesis import Synthesis
+from rdvfi_core.rendering import frames as rendering
+from rdvfi_core.rendering.synthesis import Synthesis
+from rdvfi_core.trajectory.flow_pair import FlowPair
 
 
 class Full(Exception):

@@ -3,8 +3,8 @@
 import torch
 from small_networks import CONFIGS, textured
 
-from rdvfi_core import synthesis
-from rdvfi_core.synthesis import Synthesis
+from rdvfi_core.rendering import synthesis
+from rdvfi_core.rendering.synthesis import Synthesis
 
 
 def test_planes_follow_and_their_ends_come_back_bit_for_bit(interpolator, pair, fitted):

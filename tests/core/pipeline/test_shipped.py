@@ -6,9 +6,10 @@ import pytest
 import torch
 from small_networks import moving, psnr, textured
 
-from rdvfi_core import Interpolator, weights
+from rdvfi_core import Interpolator
 from rdvfi_core.clips import list_clips
 from rdvfi_core.evaluation.baselines import blend
+from rdvfi_core.weights import files as weights
 
 VAL = Path(__file__).parents[3].parent / "shared" / "data" / "val"
 

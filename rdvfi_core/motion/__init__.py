@@ -1,0 +1,8 @@
+"""Phase 1: from latents to motion, at low resolution.
+
+adjacent     phi1, between two neighbouring knots
+fusion       phi2, link by link the long way to an end
+refinement   what the images themselves say about it
+correlation  the shifts of whole pictures
+fitting      joins them: the trajectory of a pair, straight or through keyframes
+"""
