@@ -38,7 +38,7 @@ class Networks(nn.Module):
     @property
     def space(self) -> str:
         """Name of the latent space that the estimator reads."""
-        return self.parts["autoencoder"].space().name
+        return self.parts["autoencoder"].space
 
     def get_dtype(self) -> torch.dtype:
         """Of the weights, and so of the images that core hands over; convolutions run in `precision`."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..conventions import LATENT_STRIDE
-from .latents import BUILT_IN, LatentSpace
+from .latents import BUILT_IN
 
 PATCH_VALUES = 3 * LATENT_STRIDE**2
 
@@ -23,7 +23,7 @@ class Autoencoder(nn.Module):
 
     def __init__(self, channels: int = 48, width: int = 96, space: str = BUILT_IN, operations=nn):
         super().__init__()
-        self.channels, self.space_name = channels, space
+        self.channels, self.space = channels, space
         self.analysis = operations.Conv2d(PATCH_VALUES, channels, 1)
         self.synthesis = operations.Conv2d(channels, PATCH_VALUES, 1)
         self.deblock = nn.Sequential(
@@ -44,9 +44,6 @@ class Autoencoder(nn.Module):
         patches = self.synthesis(latents) + self.deblock(latents)
         image = F.pixel_shuffle(patches, LATENT_STRIDE)
         return image if self.training else image.clamp(0, 1)
-
-    def space(self) -> LatentSpace:
-        return LatentSpace(self.space_name, self.channels, LATENT_STRIDE, encode=self.encode, decode=self.decode)
 
     @torch.no_grad()
     def fit_pca(self, images: Tensor) -> None:

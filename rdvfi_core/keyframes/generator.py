@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from .diffusion import COSINE_V, output_from_denoised
+from .diffusion import v_of
 
 PATCH = 2
 WAVES = 16  # frequencies in the features of t and tau
@@ -139,7 +139,7 @@ class KeyframeGenerator(nn.Module):
         self._check(z_t, z0, z1, base, validity, times)
         times, t = times.to(z_t.device), t.to(z_t.device)
         residual = self._residual(z_t, z0, z1, base, validity, times, t)
-        return output_from_denoised(z_t, base + residual, t, COSINE_V)
+        return v_of(z_t, base + residual, t)
 
     def _residual(self, z_t, z0, z1, base, validity, times, t) -> Tensor:
         (batch, count), (height, width) = z_t.shape[:2], z_t.shape[-2:]

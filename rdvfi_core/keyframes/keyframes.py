@@ -20,7 +20,7 @@ from ..conventions import LATENT_STRIDE, spanning_times, uniform_times
 from ..pixels.splat import HOLE
 from ..pixels.warp import backward_warp
 from .autoencoder import Autoencoder
-from .diffusion import COSINE_V, ddim_step, denoised
+from .diffusion import ddim_step, denoised
 from .generator import KeyframeGenerator
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Keyframes:
 
     latents: Tensor  # (B, N, C, h, w) on the latent grid
     times: tuple[float, ...]  # N of them in [0, 1], strictly increasing
-    space: str  # name of a LatentSpace
+    space: str  # name of the latents' space
 
     def __post_init__(self) -> None:
         check_times(self.times)
@@ -89,7 +89,7 @@ def fitting_latents(
     small: Tensor,  # (1, 3, h, w), one of the images on the motion grid
 ) -> Keyframes:
     """In float32 on the image's device; refused unless they are the autoencoder's own latents on the image's grid."""
-    own = autoencoder.space().name
+    own = autoencoder.space
     if keyframes.space != own:
         raise ValueError(
             f"The keyframes are in the latent space '{keyframes.space}', the weights work in '{own}'; re-encode them."
@@ -156,7 +156,7 @@ def from_frames(
     """Keyframes of frames that exist already."""
     _check_size(*frames.shape[-2:])
     latents = autoencoder.encode(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-    return Keyframes(latents, tuple(float(tau) for tau in times), autoencoder.space().name)
+    return Keyframes(latents, tuple(float(tau) for tau in times), autoencoder.space)
 
 
 @torch.no_grad()
@@ -185,9 +185,9 @@ def generate(
         check_stop(should_stop, "The making of keyframes")
         t, t_next = 1 - step / steps, 1 - (step + 1) / steps
         output = generator(z_t, z0, z1, base.latents, validity, times, torch.full((len(z_t),), t, device=z_t.device))
-        z = denoised(z_t, output, t, COSINE_V)
+        z = denoised(z_t, output, t)
         if step + 1 < steps:
-            z_t = ddim_step(z_t, z, t, t_next, COSINE_V)
+            z_t = ddim_step(z_t, z, t, t_next)
         if progress is not None:
             progress(step + 1, steps)
     return Keyframes(z, base.times, base.space)
@@ -206,7 +206,7 @@ def _check_size(height: int, width: int) -> None:
 
 def _check_request(autoencoder: Autoencoder, image0: Tensor, image1: Tensor, base: Keyframes, steps: int) -> None:
     _check_pair(image0, image1)
-    own = autoencoder.space().name
+    own = autoencoder.space
     if base.space != own:
         raise ValueError(f"The base is in latent space '{base.space}', the generator works in '{own}'; re-encode it.")
     if len(base.times) > MOST_KEYFRAMES:

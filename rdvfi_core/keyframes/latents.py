@@ -1,34 +1,26 @@
-"""Latent spaces: what a keyframe's channels mean, how they are reached from RGB, and which frames they stand for."""
+"""Latent spaces: what a keyframe's channels mean, and which frames the latents of a clip stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from torch import Tensor
 
 from ..conventions import spanning_times
 
 
 @dataclass(frozen=True)
 class LatentSpace:
-    """A latent space by name. `encode` and `decode` map (B, 3, H, W) in [0, 1] to (B, channels, H/stride, W/stride) and
-    back; a space without them is known by name only and needs a VAE from outside to cross the bridge into `rdvfi`.
-
-    Time: the first latent is the first frame, and every other one holds `temporal_stride` frames, the last of which it
-    stands for. So latent i is frame temporal_stride * i, and T latents are temporal_stride * (T - 1) + 1 frames."""
+    """A diffusion model's latents. The first one is the first frame, and every other one holds `temporal_stride`
+    frames, the last of which it stands for. So latent i is frame temporal_stride * i, and T latents are
+    temporal_stride * (T - 1) + 1 frames."""
 
     name: str
     channels: int
-    stride: int = 8
-    temporal_stride: int = 1  # frames per latent frame after the first
-    encode: Callable[[Tensor], Tensor] | None = None
-    decode: Callable[[Tensor], Tensor] | None = None
+    temporal_stride: int
 
 
 BUILT_IN = "rdvfi"  # name of the space that the shipped networks work in
 WAN21 = LatentSpace("wan21", channels=16, temporal_stride=4)
-SVD = LatentSpace("svd", channels=4)
+SVD = LatentSpace("svd", channels=4, temporal_stride=1)
 
 
 def frames_of(latents: int, temporal_stride: int) -> int:

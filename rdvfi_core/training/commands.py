@@ -185,7 +185,7 @@ def write_weights(path: Path, networks: dict[str, nn.Module], dtype: torch.dtype
     """One file of all networks; configs are empty because every network is of its default size."""
     _check_sizes(networks)
     autoencoder = networks.get("autoencoder", Autoencoder())
-    extra = {"latent_space": autoencoder.space().name, "licence": LICENCE}
+    extra = {"latent_space": autoencoder.space, "licence": LICENCE}
     weight_files.save(path, networks, {name: {} for name in networks}, extra, dtype)
 
 

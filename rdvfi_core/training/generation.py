@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..conventions import KEYFRAMES
 from ..keyframes.autoencoder import Autoencoder
-from ..keyframes.diffusion import COSINE_V, add_noise, denoised, training_time
+from ..keyframes.diffusion import add_noise, denoised, training_time
 from ..keyframes.generator import KeyframeGenerator
 from ..keyframes.keyframes import Keyframes, from_frames
 from ..motion.fitting import fit_keyframes
@@ -84,7 +84,7 @@ def train_generation(
         return map(_unpacked, store.batches(share, plan.seed))
 
     def frames(lesson: Lesson, z: Tensor) -> Losses:
-        found = Keyframes(z, lesson.window.knot_times[1:-1], autoencoder.space().name)
+        found = Keyframes(z, lesson.window.knot_times[1:-1], autoencoder.space)
         trajectory = fit_keyframes(motion, fusion, autoencoder, *lesson.window.ends, found)
         return window_losses(trajectory, synthesis, lesson.window, frame_loss)
 
@@ -104,7 +104,7 @@ def train_generation(
         lesson = _moved(lesson, plan.device)
         with mixed(plan.device):
             z = denoise(generator, lesson, 1.0)
-            found = Keyframes(z, lesson.window.knot_times[1:-1], autoencoder.space().name)
+            found = Keyframes(z, lesson.window.knot_times[1:-1], autoencoder.space)
             trajectory = fit_keyframes(motion, fusion, autoencoder, *lesson.window.ends, found)
             rows = window_sheet(trajectory, synthesis, lesson.window)
             middle = z.shape[1] // 2
@@ -131,10 +131,10 @@ def denoise(generator: KeyframeGenerator, lesson: Lesson, progress: float) -> Te
     random = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
     t = training_time(progress, random, len(lesson.z)).to(lesson.z.device)
     noise = torch.randn(lesson.z.shape, generator=random).to(lesson.z)
-    z_t = add_noise(lesson.z, noise, t, COSINE_V)
+    z_t = add_noise(lesson.z, noise, t)
     times = torch.tensor(lesson.window.knot_times[1:-1], device=z_t.device)
     output = generator(z_t, lesson.z0, lesson.z1, lesson.base, lesson.validity, times, t)
-    return denoised(z_t, output.float(), t, COSINE_V)
+    return denoised(z_t, output.float(), t)
 
 
 def latent_losses(z: Tensor, lesson: Lesson) -> Losses:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from rdvfi_core.keyframes.diffusion import COSINE_V, add_noise, denoised, training_time
+from rdvfi_core.keyframes.diffusion import add_noise, denoised, training_time
 from rdvfi_core.keyframes.generator import KeyframeGenerator, rotary_angles, rotate, tokens, untokens
 
 TINY = {"channels": 4, "width": 64, "depth": 2, "heads": 2}
@@ -39,14 +39,14 @@ def awake(**changes) -> KeyframeGenerator:
 def test_untrained_generator_returns_its_base_exactly(count, size):
     given = inputs(2, count, height=size[0], width=size[1])
     v = KeyframeGenerator(**TINY)(**given)
-    assert torch.equal(denoised(given["z_t"], v, given["t"], COSINE_V), given["base"])
+    assert torch.equal(denoised(given["z_t"], v, given["t"]), given["base"])
 
 
 @pytest.mark.parametrize("t", [0.01, 0.5, 0.99])
 def test_untrained_generator_returns_its_base_at_other_noise_levels(t):
     given = inputs() | {"t": torch.tensor([t])}
     v = KeyframeGenerator(**TINY)(**given)
-    torch.testing.assert_close(denoised(given["z_t"], v, t, COSINE_V), given["base"], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(denoised(given["z_t"], v, t), given["base"], atol=1e-5, rtol=1e-5)
 
 
 def test_output_is_finite_without_noise():
@@ -77,7 +77,7 @@ def test_every_input_matters(name):
     """To the denoised prediction, that is: also through the network, not only in the conversion to v."""
     generator, given = awake(), inputs() | {"t": torch.tensor([0.8])}
     changed = given | {name: given[name] * 0.5 + 0.1}
-    first, second = (denoised(case["z_t"], generator(**case), case["t"], COSINE_V) for case in (given, changed))
+    first, second = (denoised(case["z_t"], generator(**case), case["t"]) for case in (given, changed))
     assert (first - second).abs().mean() > 1e-2
 
 
@@ -167,9 +167,9 @@ def test_thirty_steps_of_training_cut_the_one_step_error_to_an_eighth():
         tau = times[:, None, None, None]
         base = torch.lerp(z0[:, None], z1[:, None], tau)
         truth = base + 4 * tau * (1 - tau) * (z1 - z0)[:, None]
-        z_t = add_noise(truth, torch.randn(truth.shape, generator=random), t, COSINE_V)
+        z_t = add_noise(truth, torch.randn(truth.shape, generator=random), t)
         v = generator(z_t, z0, z1, base, torch.ones_like(base[:, :, :1]), times, t)
-        return (denoised(z_t, v, t, COSINE_V) - truth).square().mean()
+        return (denoised(z_t, v, t) - truth).square().mean()
 
     before = batch(torch.ones(32)).item()
     for step in range(30):

@@ -5,7 +5,7 @@ from torch import nn
 
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.keyframes.autoencoder import Autoencoder
-from rdvfi_core.keyframes.diffusion import COSINE_V, add_noise
+from rdvfi_core.keyframes.diffusion import add_noise
 from rdvfi_core.keyframes.generator import KeyframeGenerator
 from rdvfi_core.keyframes.keyframes import Keyframes, blend_ends, from_frames, generate, straight_keyframes
 from rdvfi_core.trajectory.flow_pair import FlowPair
@@ -200,7 +200,7 @@ def test_more_steps_walk_down_the_schedule_from_the_same_noise(autoencoder, requ
     noise = torch.randn(base.shape[1:], generator=torch.Generator().manual_seed(7)).expand_as(base)
     assert len(calls) == 4
     for level, (z_t, z0, z1, times, t) in zip((1.0, 0.75, 0.5, 0.25), calls, strict=True):
-        torch.testing.assert_close(z_t, add_noise(base, noise, level, COSINE_V), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(z_t, add_noise(base, noise, level), atol=1e-4, rtol=1e-4)
         assert torch.equal(z0, autoencoder.encode(request["image0"]))
         assert torch.equal(z1, autoencoder.encode(request["image1"]))
         assert (times.tolist(), t.tolist()) == ([0.25, 0.5, 0.75], [level, level])
