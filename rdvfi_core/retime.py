@@ -62,8 +62,7 @@ def _pictures(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframe
     """The picture of every moment of every frame, in order."""
     motion = _Motion(interpolator, plan, frames, seed, keyframes, should_stop)
     motion.begin()
-    moments = (moment for frame in plan for moment in frame.moments)
-    for (kind, first, second), run in groupby(moments, _pair):
+    for (kind, first, second), run in groupby(plan.moments(), _pair):
         start = _frame(frames, first)
         if kind == "copy":
             for _ in run:
@@ -151,8 +150,7 @@ class _Motion:
 def _pairs_of(plan: Plan, before: tuple[int, int] | None, after: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
     """Those with motion, in order, between two that lie beyond the plan's ends; one that comes up again directly,
     once."""
-    moments = (moment for frame in plan for moment in frame.moments if moment.kind == "between")
-    own = ((moment.first, moment.second) for moment in moments)
+    own = ((moment.first, moment.second) for moment in plan.moments() if moment.kind == "between")
     return (pair for pair, _ in groupby(pair for pair in chain((before,), own, (after,)) if pair is not None))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -75,66 +77,110 @@ def fit_keyframes(
     to the inputs themselves."""
     if long_range not in LONG_RANGE:
         raise ValueError(f"long_range is {long_range!r}; give one of {', '.join(LONG_RANGE)}.")
-    inner = [i for i, time in enumerate(keyframes.times) if 0 < time < 1]
-    times = (0.0, *(keyframes.times[i] for i in inner), 1.0)
-    batch, last = len(small0), len(times) - 1
-    advance = _Advance(progress, should_stop, total=2 * last + 1)
-    latents = torch.cat((
-        _encode(autoencoder, small0), *(keyframes.latents[:, i] for i in inner), _encode(autoencoder, small1)
-    )).contiguous(memory_format=torch.channels_last)  # (M B, C, h/8, w/8), knot by knot  # fmt: skip
-    features = motion.encode(latents)
-    decoded = autoencoder.decode(latents[batch : last * batch]).float().split(batch) if last > 1 else ()
-    colours = [small0.float(), *decoded, small1.float()]
-    pictures = torch.cat(colours)
-    if long_range == "best":
-        half_features = motion.encode(_encode(autoencoder, _half(pictures)))
-        straight_ways = _straight_ways(motion, autoencoder, small0, small1, times)
+    knots = _Knots(motion, autoencoder, small0, small1, keyframes)
+    advance = _Advance(progress, should_stop, total=2 * knots.last + 1)
+    other_ways = _other_ways(motion, autoencoder, knots) if long_range == "best" else None
     advance()
-
-    def of(values: Features | Tensor, *knots: int) -> Features | Tensor:
-        return values[[k * batch + b for k in knots for b in range(batch)]]
-
-    links = []  # of each neighbouring pair: later knot -> earlier, earlier -> later
-    for k in range(last):
-        pair, partners = (k + 1, k), (k, k + 1)
-        found = motion(of(features, *pair), of(features, *partners), ADJACENT_ITERATIONS)
-        flow = align(found.flow, of(pictures, *pair), of(pictures, *partners))
-        links.append((flow.split(batch), found.visible.float().split(batch)))
-        advance()
-    still, seen = torch.zeros_like(small0[:, :2].float()), torch.ones_like(small0[:, :1].float())
-    to0, to1 = [still], [still]  # to1 is collected from the last knot back
-    visible0, visible1 = [seen], [seen]
-    for i in range(1, last + 1):  # both chains take a step at once
-        here, ends = (i, last - i), (0, last)
-        if long_range == "direct":
-            found = motion(of(features, *here), of(features, *ends), COARSE_ITERATIONS)
-        else:
-            back, forth = links[here[0] - 1][0][0], links[here[1]][0][1]
-            base = torch.cat((compose(back, to0[-1]), compose(forth, to1[-1])))
-            found = fusion(of(features, *here), of(features, *ends), base)
-        flow, seen_in = found.flow, (of(pictures, *here), of(pictures, *ends))
-        if long_range == "best":
-            at_once = _two_scales(motion, *((of(size, *here), of(size, *ends)) for size in (half_features, features)))
-            even = torch.cat((straight_ways[here[0]][0], straight_ways[here[1]][1]))
-            flow = best_of((flow, at_once.flow, even), *seen_in)
-        flow = align(flow, *seen_in)
-        for chain, step in ((to0, 0), (to1, 1)):
-            chain.append(flow.split(batch)[step])
-        for chain, step in ((visible0, 0), (visible1, 1)):
-            chain.append(found.visible.float().split(batch)[step])
-        advance()
+    links = _links(motion, knots, advance)
+    chain = None if long_range == "direct" else fusion
+    to0, to1, visible0, visible1 = _ways_to_ends(motion, chain, other_ways, knots, links, advance)
+    still, seen = knots.nothing
     previous, following = [still, *(flow[0] for flow, _ in links)], [*(flow[1] for flow, _ in links), still]
     shown_before, shown_after = [seen, *(v[0] for _, v in links)], [*(v[1] for _, v in links), seen]
     importance = [_importance(torch.minimum(*pair)) for pair in zip(shown_before, shown_after, strict=True)]
-    fields = (to0, to1[::-1], previous, following, visible0, visible1[::-1], importance, colours)
-    return Trajectory(times, *(torch.stack(field, 1) for field in fields))
+    fields = (to0, to1, previous, following, visible0, visible1, importance, knots.colours)
+    return Trajectory(knots.times, *(torch.stack(field, 1) for field in fields))
 
 
-def _straight_ways(
-    motion: AdjacentMotion, autoencoder: Autoencoder, small0: Tensor, small1: Tensor, times: tuple[float, ...]
-) -> list[tuple[Tensor, Tensor]]:  # (B, 2, h, w) to I0 and to I1 from each time
-    straight = fit_straight(motion, autoencoder, small0, small1)
-    return [(flows.to0, flows.to1) for flows in map(straight.sample, times)]
+class _Knots:
+    """I0, the keyframes in between and I1, side by side: their pictures, and what phi1 reads from them."""
+
+    def __init__(
+        self, motion: AdjacentMotion, autoencoder: Autoencoder, small0: Tensor, small1: Tensor, keyframes: Keyframes
+    ):
+        inner = [i for i, time in enumerate(keyframes.times) if 0 < time < 1]
+        self.times = (0.0, *(keyframes.times[i] for i in inner), 1.0)
+        self.batch, self.last = len(small0), len(inner) + 1
+        latents = torch.cat((
+            _encode(autoencoder, small0), *(keyframes.latents[:, i] for i in inner), _encode(autoencoder, small1)
+        )).contiguous(memory_format=torch.channels_last)  # (M B, C, h/8, w/8), knot by knot  # fmt: skip
+        self.features = motion.encode(latents)
+        between = latents[self.batch : self.last * self.batch]
+        decoded = autoencoder.decode(between).float().split(self.batch) if inner else ()
+        self.colours = [small0.float(), *decoded, small1.float()]  # (B, 3, h, w) each
+        self.pictures = torch.cat(self.colours)
+        self.nothing = (
+            torch.zeros_like(small0[:, :2].float()),
+            torch.ones_like(small0[:, :1].float()),
+        )  # no motion, seen
+
+    def of(self, values: Features | Tensor, knots: tuple[int, ...]) -> Features | Tensor:
+        """values: of all knots."""
+        return values[[k * self.batch + b for k in knots for b in range(self.batch)]]
+
+
+Link = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]  # flow and visibility: later knot -> earlier, and back
+TwoKnots = tuple[int, int]
+
+
+def _links(motion: AdjacentMotion, knots: _Knots, advance: _Advance) -> list[Link]:
+    """Of each neighbouring pair."""
+    links = []
+    for k in range(knots.last):
+        both = (k + 1, k), (k, k + 1)
+        found = motion(*(knots.of(knots.features, these) for these in both), ADJACENT_ITERATIONS)
+        flow = align(found.flow, *(knots.of(knots.pictures, these) for these in both))
+        links.append((flow.split(knots.batch), found.visible.float().split(knots.batch)))
+        advance()
+    return links
+
+
+def _other_ways(
+    motion: AdjacentMotion, autoencoder: Autoencoder, knots: _Knots
+) -> Callable[[TwoKnots, TwoKnots], tuple[Tensor, Tensor]]:
+    """Beside the chain: the motion from two knots to two ends estimated at once, and along the straight way."""
+    half = motion.encode(_encode(autoencoder, _half(knots.pictures)))
+    straight = fit_straight(motion, autoencoder, knots.colours[0], knots.colours[-1])
+    even = [(flows.to0, flows.to1) for flows in map(straight.sample, knots.times)]
+
+    def ways(here: TwoKnots, ends: TwoKnots) -> tuple[Tensor, Tensor]:
+        sizes = ((knots.of(size, here), knots.of(size, ends)) for size in (half, knots.features))
+        return _two_scales(motion, *sizes).flow, torch.cat((even[here[0]][0], even[here[1]][1]))
+
+    return ways
+
+
+def _ways_to_ends(
+    motion: AdjacentMotion,
+    fusion: IterativeFusion | None,  # None: one long estimate instead of the chain
+    other_ways: Callable[[TwoKnots, TwoKnots], tuple[Tensor, Tensor]] | None,
+    knots: _Knots,
+    links: list[Link],
+    advance: _Advance,
+) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+    """Flow to I0, flow to I1, visibility in I0 and in I1, of each knot."""
+    still, seen = knots.nothing
+    to0, to1 = [still], [still]  # to1 is collected from the last knot back
+    visible0, visible1 = [seen], [seen]
+    last = knots.last
+    for i in range(1, last + 1):  # both chains take a step at once
+        here, ends = (i, last - i), (0, last)
+        features, pictures = (
+            [knots.of(values, which) for which in (here, ends)] for values in (knots.features, knots.pictures)
+        )
+        if fusion is None:
+            found = motion(*features, COARSE_ITERATIONS)
+        else:
+            back, forth = links[here[0] - 1][0][0], links[here[1]][0][1]
+            found = fusion(*features, torch.cat((compose(back, to0[-1]), compose(forth, to1[-1]))))
+        flow = found.flow
+        if other_ways is not None:
+            flow = best_of((flow, *other_ways(here, ends)), *pictures)
+        steps = align(flow, *pictures).split(knots.batch) + found.visible.float().split(knots.batch)
+        for chain, step in zip((to0, to1, visible0, visible1), steps, strict=True):
+            chain.append(step)
+        advance()
+    return to0, to1[::-1], visible0, visible1[::-1]
 
 
 def _two_scales(motion: AdjacentMotion, half: tuple[Features, Features], full: tuple[Features, Features]) -> Motion:

@@ -47,6 +47,15 @@ class Plan:
         same = all(getattr(self, field) == getattr(other, field) for field in fields) and len(self) == len(other)
         return same and all(a == b for a, b in zip(self, other, strict=True))
 
+    def moments(self) -> Iterator[PlanFrame]:
+        """All that has to be rendered, in order."""
+        return (moment for frame in self for moment in frame.moments)
+
+    def source_numbers(self) -> set[int]:
+        """Source frames that are needed, those of the pairs `beside` included."""
+        own = {number for moment in self.moments() for number in (moment.first, moment.second)}
+        return own.union(*filter(None, self.beside))
+
     def time(self, index: int) -> Fraction:
         """Second at which a frame starts to be shown; much cheaper than the whole frame, which may have to be worked
         out."""

@@ -215,5 +215,4 @@ def _wanted(job: Job) -> Callable[[int], bool] | None:
     """Where frames are dropped, which ones are not."""
     if len(job.plan) >= job.plan.source_frames:
         return None
-    moments = (moment for frame in job.plan for moment in frame.moments)
-    return {number for moment in moments for number in (moment.first, moment.second)}.__contains__
+    return job.plan.source_numbers().__contains__

@@ -31,12 +31,6 @@ class Part:
     seed: int
     keyframes: str
 
-    def wanted(self) -> set[int]:
-        """Source frames."""
-        moments = (moment for frame in self.plan for moment in frame.moments)
-        own = {number for moment in moments for number in (moment.first, moment.second)}
-        return own.union(*filter(None, self.plan.beside))
-
 
 def split(plan: Plan, most: int = PART_FRAMES, least: int = LEAST_FRAMES) -> list[range]:
     """Ranges of output frames. A part begins where a new pair begins, so that little motion is estimated twice, and
@@ -65,7 +59,7 @@ def render_part(
 ) -> None:
     """Writes one part to `path`, complete or not at all."""
     if frames is None:
-        with part.clip.frames(part.wanted().__contains__) as opened:
+        with part.clip.frames(part.plan.source_numbers().__contains__) as opened:
             return render_part(interpolator, part, path, opened, progress, should_stop)
     _write_part(interpolator, part, path, frames, progress, should_stop)
     collect()  # what the encoder and the last pair held

@@ -100,7 +100,7 @@ def test_parts_show_the_motion_of_the_whole(timeline):
         in_parts = numbered_frames.CrossFade()
         for span in spans:
             part = Part(None, plan.part(span), None, "", 0, "auto")
-            wanted = part.wanted()
+            wanted = part.plan.source_numbers()
             list(render(in_parts, part.plan, [frame if i in wanted else None for i, frame in enumerate(frames)]))
         assert len(spans) > 3 and in_parts.rendered == whole.rendered
 
