@@ -22,12 +22,12 @@ from .keyframes.keyframes import check_times as check_keyframe_times
 from .memory import TORCH, Memory, in_batches, pairs_at_once
 from .motion.fitting import fit_keyframes, fit_straight
 from .pixels.warp import resize
-from .precision import mixed
+from .precision import default_device, mixed
 from .rendering.frames import check_grid, render_frames
 from .trajectory.flow_pair import FlowPair, keyframed
 from .trajectory.trajectory import Trajectory
 from .weights import files as weight_files
-from .weights.networks import check_complete, default_device, load_networks
+from .weights.networks import check_complete, load_networks
 
 
 class Interpolator:

@@ -1,10 +1,18 @@
-"""Mixed precision: bfloat16 for convolutions where the hardware is fast at it, float32 elsewhere."""
+"""Where networks run, and in what precision: bfloat16 for convolutions where the hardware is fast at it, float32
+elsewhere."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+
+
+def default_device() -> torch.device:
+    """A GPU where there is one."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -20,7 +20,7 @@ from ..evaluation.pictures import ClipSheets, FlowAt, contact_sheet
 from ..evaluation.protocols import PROTOCOLS, Protocol
 from ..evaluation.runner import Method, evaluate
 from ..evaluation.tables import to_json, write
-from ..weights.networks import default_device
+from ..precision import default_device
 from . import add_model_arguments, checked_device, count_argument, load_interpolator, progress_bar, refuse_unused
 
 KEYFRAMES = {"rdvfi": "auto", "straight": "straight"}  # methods of this package: how they get their keyframes

@@ -15,8 +15,9 @@ from torch import nn
 from ..clips import list_clips
 from ..commands import checked_device, count_argument, refuse_unused
 from ..keyframes.autoencoder import Autoencoder
+from ..precision import default_device
 from ..weights import files as weight_files
-from ..weights.networks import NETWORKS, default_device, load_networks
+from ..weights.networks import NETWORKS, load_networks
 from .engine import Plan
 from .generation import TERMS
 from .processes import Processes, own_device

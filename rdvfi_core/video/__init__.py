@@ -4,5 +4,6 @@ formats, hdr, colour     codecs, containers and pixels
 reader, decoding, clip   a file, read
 writer, audio, timemap   a file, written, with the sound of the output's times
 convert, parts, join     the whole job, in parts that are rendered one by one and joined without loss
-batch, pools, threads    many of them, over devices and machines; work on either side of it
+batch, pools             many of them, over devices and machines
+threads, heap            work on either side of it; memory that stays even
 """

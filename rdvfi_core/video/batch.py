@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..callbacks import ShouldStop, check_stop
 from .convert import Job, finish, missing_parts
@@ -27,13 +28,6 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass
-class _Running:
-    job: Job
-    outcome: Outcome
-    left: int  # parts
-
-
 def run_batch(
     videos: Iterable[tuple[str, MakeJob]],  # (name, what makes its job), asked for only when workers run dry
     pool: Pool,
@@ -42,27 +36,72 @@ def run_batch(
 ) -> list[Outcome]:
     """One outcome for each video, in their order: a video that fails does not hold up the others. Finished parts of one
     that failed, or of a batch that was stopped, are found again by the next run."""
-    waiting: deque[tuple[_Running, int, int]] = deque()  # (video, part, attempt)
-    given: dict = {}  # Future -> the same
-    outcomes: list[Outcome] = []
-    videos = iter(videos)
+    batch = _Batch(iter(videos), pool, progress, should_stop)
+    try:
+        while batch.goes_on():
+            check_stop(should_stop, "The batch")
+            batch.give_out()
+            batch.take_back()
+    finally:
+        pool.close()
+    return batch.outcomes
 
-    def report(video: _Running) -> None:
-        if progress is not None:
-            done = sum(len(span) for i, span in enumerate(video.job.spans) if video.job.part_path(i).exists())
-            progress(video.outcome.name, done, len(video.job.plan))
 
-    def complete(video: _Running) -> None:
-        try:
-            video.outcome.notes += finish(video.job, should_stop)
-        except (ValueError, OSError) as error:
-            video.outcome.error = str(error)
+@dataclass
+class _Running:
+    job: Job
+    outcome: Outcome
+    left: int  # parts
 
-    def take_next() -> bool:
+
+class _Task(NamedTuple):
+    video: _Running
+    part: int
+    attempt: int = 1
+
+
+class _Batch:
+    def __init__(self, videos: Iterator[tuple[str, MakeJob]], pool: Pool, progress, should_stop):
+        self._videos, self._pool, self._progress, self._should_stop = videos, pool, progress, should_stop
+        self._more = True  # videos
+        self._waiting: deque[_Task] = deque()
+        self._given: dict[Future, _Task] = {}
+        self.outcomes: list[Outcome] = []
+
+    def goes_on(self) -> bool:
+        return bool(self._more or self._waiting or self._given)
+
+    def give_out(self) -> None:
+        slots = self._pool.slots
+        while self._more and len(self._waiting) < slots:
+            self._more = self._take_next()
+        while self._waiting and len(self._given) < 2 * slots:  # one waits behind each that is rendered
+            task = self._waiting.popleft()
+            job = task.video.job
+            if task.video.outcome.error is None:
+                self._given[self._pool.submit(job.part(task.part), job.part_path(task.part))] = task
+            if slots == 1:
+                break
+
+    def take_back(self) -> None:
+        """Waits a while for parts to be finished."""
+        done, _ = wait(self._given, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = self._given.pop(future)
+            try:
+                future.result()
+            except ValueError as error:  # bad input stays bad
+                task.video.outcome.error = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever a worker died of, another one may not
+                self._try_again(task, error)
+            else:
+                self._finished_part(task.video)
+
+    def _take_next(self) -> bool:
         """The next video's parts; False after the last one."""
-        for name, make in videos:
+        for name, make in self._videos:
             outcome = Outcome(name)
-            outcomes.append(outcome)
+            self.outcomes.append(outcome)
             try:
                 job = make()
                 missing = missing_parts(job)
@@ -71,47 +110,36 @@ def run_batch(
                 continue
             outcome.notes += job.notes
             video = _Running(job, outcome, len(missing))
-            report(video)
+            self._report(video)
             if not missing:
-                complete(video)
-            waiting.extend((video, number, 1) for number in missing)
+                self._complete(video)
+            self._waiting.extend(_Task(video, number) for number in missing)
             return True
         return False
 
-    try:
-        more = True
-        while more or waiting or given:
-            check_stop(should_stop, "The batch")
-            while more and len(waiting) < pool.slots:
-                more = take_next()
-            while waiting and len(given) < 2 * pool.slots:  # one waits behind each that is rendered
-                video, number, attempt = waiting.popleft()
-                if video.outcome.error is None:
-                    future = pool.submit(video.job.part(number), video.job.part_path(number))
-                    given[future] = video, number, attempt
-                if pool.slots == 1:
-                    break
-            done, _ = wait(given, timeout=PATIENCE, return_when=FIRST_COMPLETED)
-            for future in done:
-                video, number, attempt = given.pop(future)
-                try:
-                    future.result()
-                except ValueError as error:  # bad input stays bad
-                    video.outcome.error = str(error)
-                except Exception as error:  # noqa: BLE001 - whatever a worker died of, another one may not
-                    if attempt < ATTEMPTS:
-                        waiting.appendleft((video, number, attempt + 1))
-                    else:
-                        reason = " ".join(str(error).split()) or type(error).__name__
-                        video.outcome.error = f"{video.outcome.name}: part {number} failed {ATTEMPTS} times ({reason})."
-                    continue
-                video.left -= 1
-                report(video)
-                if not video.left and video.outcome.error is None:
-                    complete(video)
-    finally:
-        pool.close()
-    return outcomes
+    def _try_again(self, task: _Task, error: Exception) -> None:
+        if task.attempt < ATTEMPTS:
+            self._waiting.appendleft(task._replace(attempt=task.attempt + 1))
+            return
+        reason, outcome = " ".join(str(error).split()) or type(error).__name__, task.video.outcome
+        outcome.error = f"{outcome.name}: part {task.part} failed {ATTEMPTS} times ({reason})."
+
+    def _finished_part(self, video: _Running) -> None:
+        video.left -= 1
+        self._report(video)
+        if not video.left and video.outcome.error is None:
+            self._complete(video)
+
+    def _report(self, video: _Running) -> None:
+        if self._progress is not None:
+            done = sum(len(span) for i, span in enumerate(video.job.spans) if video.job.part_path(i).exists())
+            self._progress(video.outcome.name, done, len(video.job.plan))
+
+    def _complete(self, video: _Running) -> None:
+        try:
+            video.outcome.notes += finish(video.job, self._should_stop)
+        except (ValueError, OSError) as error:
+            video.outcome.error = str(error)
 
 
 def output_names(inputs: list[str], folder: Path, suffix: str) -> list[Path]:

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
-from ..memory import EvenParts
 from ..scan import CUT_THRESHOLD, scan
 from ..timeline import Plan, Source, Timeline
 from .audio import CHOICES as AUDIO_CHOICES
 from .clip import Clip, FileClip
 from .formats import Format, check_output, choose_format, suffix_of
+from .heap import EvenParts
 from .join import join
 from .parts import IMAGES, Part, render_part, split
 from .reader import VideoFile

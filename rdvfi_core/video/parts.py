@@ -8,11 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..callbacks import ShouldStop
-from ..memory import collect, is_large
 from ..retime import render
 from ..timeline import Plan
 from .clip import Clip
 from .formats import Format
+from .heap import collect, is_large
 from .writer import FrameWriter, complete_or_nothing
 
 PART_FRAMES = 240  # about as many as an encoder puts between two key frames anyway

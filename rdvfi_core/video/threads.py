@@ -10,7 +10,7 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
-from ..weights.networks import default_device
+from ..precision import default_device
 
 T = TypeVar("T")
 WAITING = 2  # frames in a queue beside a GPU

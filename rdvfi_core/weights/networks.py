@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from ..keyframes.autoencoder import Autoencoder
@@ -52,10 +51,3 @@ def renderer(networks: dict[str, nn.Module], keyframed: bool) -> nn.Module:
     along them are made otherwise than along straight motion, where the colours at tau are the ends' own."""
     own = networks.get("keyframe_synthesis") if keyframed else None
     return networks["synthesis"] if own is None else own
-
-
-def default_device() -> torch.device:
-    """A GPU where there is one."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -4,21 +4,18 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from mmap import mmap
 
 import pytest
 import torch
 from live_bytes import peak
 
-from rdvfi_core import Interpolator, memory
+from rdvfi_core import Interpolator
 from rdvfi_core.conventions import KEYFRAMES, uniform_times
 from rdvfi_core.keyframes.keyframes import MOST_KEYFRAMES
 from rdvfi_core.memory import (
     AT_ONCE,
-    MIB,
     PAIRS_AT_ONCE,
     SHARE,
-    EvenParts,
     Memory,
     frame_bytes,
     frames_at_once,
@@ -196,34 +193,6 @@ def test_a_result_that_was_taken_is_free_while_the_next_ones_are_made():
     for left in (1, 0) * 3:
         assert next(results).shape == (10,)
         assert len(made) == left
-
-
-# What a long run holds
-
-
-@pytest.mark.parametrize("side", [512, 1024])
-def test_parts_of_large_frames_are_kept_to_what_the_first_one_held(monkeypatch, side):
-    """Beyond the first part: memory is given back while a part settles, and later where it holds more."""
-    frame, kept, checked, returned = torch.empty(3, side, side), EvenParts(), [], []  # 3 and 12 MiB
-    held = {(0, 10): 600, (1, 60): 600, (1, 63): 700, (1, 64): 601, (1, 239): 601, (2, 120): 900}
-    monkeypatch.setattr(memory, "resident", lambda: held.get(checked[-1], 500))
-    monkeypatch.setattr(memory, "give_back", lambda: returned.append(checked[-1]))
-    for part in range(3):
-        kept.begin()
-        for number in range(1, 241):
-            checked.append((part, number))
-            kept.check(frame)
-    settling = {part: [(part, number) for number in range(2, 33, 2)] for part in (1, 2)}
-    assert returned == ([*settling[1], (1, 64), *settling[2], (2, 120)] if side == 1024 else [])
-
-
-def test_what_the_process_holds_is_known():
-    before = memory.resident()
-    if not before:
-        pytest.skip("this system does not tell")
-    with mmap(-1, 64 * MIB) as block:  # not from what the allocator has left over
-        block.write(bytes(64 * MIB))
-        assert memory.resident() - before > 48 * MIB
 
 
 # Estimates

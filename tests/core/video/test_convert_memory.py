@@ -8,11 +8,11 @@ from small_networks import moving, random_networks
 from torch import Tensor
 from video_files import LOSSLESS, clip_of, write
 
-from rdvfi_core import Interpolator, memory
+from rdvfi_core import Interpolator
 from rdvfi_core.conventions import motion_size
 from rdvfi_core.timeline import Timeline
 from rdvfi_core.video import convert as converting
-from rdvfi_core.video import parts, reader, writer
+from rdvfi_core.video import heap, parts, reader, writer
 from rdvfi_core.video.colour import to_integers, to_rgb, to_tensor
 from rdvfi_core.video.convert import Choices, convert, make_job
 
@@ -39,7 +39,7 @@ def test_tensors_of_a_long_video_take_no_more_than_those_of_a_short_one(tmp_path
 @pytest.mark.parametrize("large", [False, True])
 def test_few_frames_are_held_at_once(tmp_path, monkeypatch, grey, large):
     """While one is decoded, two others of the source; while one is rendered, a small one that was written last."""
-    monkeypatch.setattr(memory, "LARGE", 0 if large else memory.LARGE)
+    monkeypatch.setattr(heap, "LARGE", 0 if large else heap.LARGE)
     monkeypatch.setattr(motion_size, "__defaults__", (64 * 96,))
     interpolator = Interpolator(random_networks(), "cpu")
     decoded, written, held = WeakSet(), WeakSet(), []
