@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from fractions import Fraction
 
-from ..evaluation.sheet import cell, draw_sheet
 from ..pixels.flow_viz import flow_to_rgb
 from ..pixels.warp import resize
 from ..scenes.sample import sample_scene
+from ..sheet import cell, draw_sheet
 from ..video.colour import to_integers
 from ..video.formats import check_output
 from . import add_model_arguments, load_interpolator

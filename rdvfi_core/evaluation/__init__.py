@@ -7,7 +7,7 @@ metrics         PSNR, SSIM, HaarPSI, sharpness; LPIPS, FID and FVD where their n
 features        what FID and FVD are made of
 runner          runs methods over the clips of a folder
 report          what came out, as JSON and Markdown
-pictures        contact sheet, and a sheet per clip; sheet draws rows of captioned pictures
+pictures        contact sheet, and a sheet per clip
 scenes          rendered scenes with paths of known kind and length
 scene_report    methods on these scenes
 ablation        variants of the method, for these scenes

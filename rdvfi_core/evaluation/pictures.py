@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ..files import whole_file
 from ..pixels.flow_viz import flow_to_rgb
+from ..sheet import Cell, cell, draw_sheet
 from ..video.colour import to_integers
 from .protocols import Protocol
-from .sheet import Cell, cell, draw_sheet
 
 if TYPE_CHECKING:
     from .report import Report

@@ -11,10 +11,10 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from ..sheet import Cell
 from .features import frechet_distance
 from .metrics import LABELS, Metrics
 from .protocols import Protocol
-from .sheet import Cell
 from .tables import table, to_json
 
 SHEET_CLIPS = 4  # of the worst and of the best each

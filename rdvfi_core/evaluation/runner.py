@@ -17,12 +17,12 @@ from ..callbacks import Progress, ShouldStop, check_stop
 from ..clips import Clip, ClipError, list_clips
 from ..conventions import SMALLEST_SIDE
 from ..errors import Interrupted
+from ..sheet import Cell
 from ..video.colour import to_integers
 from .metrics import Metrics
 from .pictures import ClipSheets, Shown, sheet_row
 from .protocols import Protocol, windows
 from .report import TRUTH, ClipResult, Features, Report, WindowResult
-from .sheet import Cell
 
 # I0, I1 (3, H, W) in [0, 1], times -> (T, 3, H, W). Where the protocol shows more frames, a method is given those as
 # well: (N, 3, H, W) and their times.

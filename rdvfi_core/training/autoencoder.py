@@ -14,7 +14,7 @@ from ..conventions import MOTION_AREA
 from ..keyframes.autoencoder import Autoencoder
 from ..pixels.warp import resize
 from ..scenes.textures import Textures
-from .engine import Losses, Plan, Run
+from .engine import Losses, Run, TrainingPlan
 from .losses import reconstruction_losses
 from .processes import Share
 
@@ -23,7 +23,7 @@ PCA_FRAME = 5  # of every clip, or
 PCA_CLIPS = 1000  # of at most so many of them, evenly
 
 
-def train_autoencoder(plan: Plan, textures: str, clips: str | None, channels: int = 48) -> Autoencoder:
+def train_autoencoder(plan: TrainingPlan, textures: str, clips: str | None, channels: int = 48) -> Autoencoder:
     """Fits the linear path on photographs and on a frame of every clip, freezes it, and trains the decoder's residual
     on square crops of the photographs in the run folder."""
     torch.manual_seed(plan.seed)

@@ -16,7 +16,7 @@ from ..precision import mixed
 from .backbones import Backbone
 from .cache import Cache, Stored
 from .decoding import LARGEST
-from .engine import Losses, Plan, Run
+from .engine import Losses, Run, TrainingPlan
 from .lora import LoRA, write_tensors
 from .processes import Share
 from .rendering import Footage
@@ -24,7 +24,7 @@ from .windows import WindowBatch
 
 
 def train_backbone(
-    plan: Plan,
+    plan: TrainingPlan,
     backbone: Backbone,
     footage: Footage,
     rank: int | None = None,  # of a LoRA; None trains all weights

@@ -18,7 +18,7 @@ from ..keyframes.autoencoder import Autoencoder
 from ..precision import default_device
 from ..weights import files as weight_files
 from ..weights.networks import NETWORKS, load_networks
-from .engine import Plan
+from .engine import TrainingPlan
 from .generation import TERMS
 from .processes import Processes, own_device
 from .rendering import Footage
@@ -139,11 +139,11 @@ def _check(args: Namespace, stage: Stage) -> None:
         raise ValueError(f"The stage autoencoder takes square crops, not {height}x{width}; write {height}x{height}.")
 
 
-def _plan(args: Namespace, stage: Stage, device: torch.device) -> Plan:
+def _plan(args: Namespace, stage: Stage, device: torch.device) -> TrainingPlan:
     workers = _workers(device) if args.workers is None else args.workers
     steps = args.steps or (None if args.minutes else stage.steps)
     schedule = Schedule(steps, args.rate or stage.rate, args.minutes, save_every=args.save_every)
-    return Plan(
+    return TrainingPlan(
         args.folder, device, schedule, args.batch or stage.batch, args.crop or stage.crop, args.seed, args.accumulate,
         Processes.join(device), workers,
     )  # fmt: skip

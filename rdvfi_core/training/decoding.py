@@ -16,7 +16,7 @@ from ..motion.fitting import fit_keyframes
 from ..precision import mixed
 from ..rendering.synthesis import KeyframeSynthesis
 from ..trajectory.trajectory import Trajectory
-from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .keyframe_sources import draw_keyframes
 from .losses import FrameLoss
 from .pairs import PairBatch
@@ -29,7 +29,7 @@ DECODERS = ("motion", "fusion", "keyframe_synthesis")
 
 
 def train_decoding(
-    plan: Plan,
+    plan: TrainingPlan,
     networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, perhaps keyframe_synthesis, generator
     footage: Footage,
     frame_loss: FrameLoss,

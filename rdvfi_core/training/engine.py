@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import Interrupted
-from ..evaluation.sheet import cell, draw_sheet
+from ..sheet import cell, draw_sheet
 from . import checkpoint
 from .processes import Processes, Share
 from .schedule import Schedule
@@ -30,7 +30,7 @@ SHEET_EVERY = 4  # checkpoints
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How a stage is trained, whatever it trains."""
 
     folder: Path
@@ -58,7 +58,7 @@ class Run:
     Everything a step depends on is in the checkpoint or follows from the seed and the number of the batch, so a run
     that was stopped anywhere and started again ends with the weights of one that was not."""
 
-    def __init__(self, plan: Plan, networks: dict[str, nn.Module], config: dict):
+    def __init__(self, plan: TrainingPlan, networks: dict[str, nn.Module], config: dict):
         self.plan, self.networks, self.schedule = plan, networks, plan.schedule
         self.parameters = [p for n in networks.values() for p in n.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=plan.schedule.learning_rate, weight_decay=1e-4)

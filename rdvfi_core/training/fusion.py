@@ -19,7 +19,7 @@ from ..pixels.warp import compose
 from ..precision import mixed
 from ..scenes.scenes import draw_scenes, visible
 from ..scenes.textures import Textures
-from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .motion import HIDDEN_WEIGHT, flow_row, lengths
 from .pairs import loaded
 from .processes import ALL, Share, own_numbers
@@ -74,7 +74,7 @@ def blur_and_noise(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_fusion(
-    plan: Plan,
+    plan: TrainingPlan,
     autoencoder: Autoencoder,
     motion: AdjacentMotion,
     fusion: IterativeFusion,

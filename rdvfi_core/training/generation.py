@@ -27,7 +27,7 @@ from ..precision import mixed
 from ..weights.networks import renderer
 from .cache import Cache
 from .decoding import LARGEST
-from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .keyframe_sources import straight_base
 from .losses import FrameLoss
 from .processes import Share
@@ -51,7 +51,7 @@ class Lesson:
 
 
 def train_generation(
-    plan: Plan,
+    plan: TrainingPlan,
     networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, perhaps keyframe_synthesis, generator
     footage: Footage,
     frame_loss: FrameLoss,

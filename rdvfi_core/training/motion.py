@@ -12,7 +12,7 @@ from ..keyframes.autoencoder import Autoencoder
 from ..motion.adjacent import AdjacentMotion, Motion
 from ..pixels.flow_viz import flow_to_rgb
 from ..precision import mixed
-from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .pairs import PairBatch, RenderedPairs, loaded
 from .processes import Share
 
@@ -22,7 +22,7 @@ HIDDEN_WEIGHT = 0.25  # of pixels that the other frame does not show: their moti
 
 
 def train_motion(
-    plan: Plan,
+    plan: TrainingPlan,
     autoencoder: Autoencoder,
     network: AdjacentMotion,
     textures: str | None,

@@ -17,7 +17,7 @@ from ..motion.fitting import fit_straight
 from ..precision import mixed
 from ..rendering.synthesis import Synthesis
 from ..trajectory.trajectory import Trajectory
-from .engine import Losses, Plan, Run, Sheet, frozen, trained
+from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .losses import FrameLoss
 from .motion import both_directions, motion_losses
 from .pairs import PairBatch, RenderedPairs, loaded
@@ -37,7 +37,9 @@ class Footage:
     textures: str | None  # a folder of photographs for rendered scenes; None: procedural ones
     rendered: float = 0.4  # share of batches that are rendered scenes
 
-    def windows(self, plan: Plan, share: Share, keyframes: int = 0, largest: float = 90.0) -> Iterator[WindowBatch]:
+    def windows(
+        self, plan: TrainingPlan, share: Share, keyframes: int = 0, largest: float = 90.0
+    ) -> Iterator[WindowBatch]:
         windows = Windows(
             self.clips, self.textures, plan.seed, plan.batch, plan.crop, share, self.rendered, keyframes, largest
         )
@@ -45,7 +47,7 @@ class Footage:
 
 
 def train_rendering(
-    plan: Plan,
+    plan: TrainingPlan,
     autoencoder: Autoencoder,
     motion: AdjacentMotion,
     synthesis: Synthesis,
@@ -107,7 +109,7 @@ def window_sheet(trajectory: Trajectory, synthesis: Synthesis, window: WindowBat
 
 
 def with_pairs(
-    windows: Iterator[WindowBatch], plan: Plan, share: Share, textures: str | None
+    windows: Iterator[WindowBatch], plan: TrainingPlan, share: Share, textures: str | None
 ) -> Iterator[tuple[WindowBatch, PairBatch | None]]:
     """Every window, and with each MOTION_EVERY-th one rendered pairs for phi1's own loss."""
     own = Share(-(-share.first // MOTION_EVERY), share.rank, share.processes)

@@ -12,7 +12,7 @@ from .autoencoder import train_autoencoder
 from .backbone_training import train_backbone
 from .backbones import open_backbone
 from .decoding import train_decoding
-from .engine import Plan
+from .engine import TrainingPlan
 from .fusion import train_fusion
 from .generation import train_generation
 from .losses import FrameLoss
@@ -37,14 +37,14 @@ class Request:
     lora: int | None = None  # rank
     alone: bool = False  # of the decoders, phi_s alone
 
-    def frame_loss(self, plan: Plan) -> FrameLoss:
+    def frame_loss(self, plan: TrainingPlan) -> FrameLoss:
         return FrameLoss(plan.device, self.lpips, perceptual=self.terms != "latent+l2")
 
 
 @dataclass(frozen=True)
 class Stage:
     about: str
-    train: Callable[[Plan, Networks, Request], Networks]  # returns the networks that it trained
+    train: Callable[[TrainingPlan, Networks, Request], Networks]  # returns the networks that it trained
     needs: tuple[str, ...]  # networks that must be trained before
     steps: int
     batch: int
@@ -54,22 +54,22 @@ class Stage:
     fresh: tuple[str, ...] = ()  # networks that start from random weights where there are none, and with --scratch
 
 
-def _autoencoder(plan: Plan, networks: Networks, request: Request) -> Networks:
+def _autoencoder(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
     footage = request.footage
     return {"autoencoder": train_autoencoder(plan, footage.textures, footage.clips)}
 
 
-def _motion(plan: Plan, networks: Networks, request: Request) -> Networks:
+def _motion(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
     return {"motion": train_motion(plan, networks["autoencoder"], networks["motion"], request.footage.textures)}
 
 
-def _fusion(plan: Plan, networks: Networks, request: Request) -> Networks:
+def _fusion(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
     found = train_fusion(plan, *(networks[n] for n in ("autoencoder", "motion", "fusion")), request.footage.textures)
     return {"fusion": found}
 
 
-def _rendering(joint: bool) -> Callable[[Plan, Networks, Request], Networks]:
-    def train(plan: Plan, networks: Networks, request: Request) -> Networks:
+def _rendering(joint: bool) -> Callable[[TrainingPlan, Networks, Request], Networks]:
+    def train(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
         given = (networks[n] for n in ("autoencoder", "motion", "synthesis"))
         motion, synthesis = train_rendering(plan, *given, request.footage, request.frame_loss(plan), joint)
         return {"motion": motion, "synthesis": synthesis}
@@ -77,17 +77,17 @@ def _rendering(joint: bool) -> Callable[[Plan, Networks, Request], Networks]:
     return train
 
 
-def _decoding(plan: Plan, networks: Networks, request: Request) -> Networks:
+def _decoding(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
     return train_decoding(plan, networks, request.footage, request.frame_loss(plan), request.alone)
 
 
-def _generator(plan: Plan, networks: Networks, request: Request) -> Networks:
+def _generator(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
     loss = request.frame_loss(plan)
     found = train_generation(plan, networks, request.footage, loss, request.terms, request.cache, request.cached)
     return {"generator": found}
 
 
-def _backbone(plan: Plan, networks: Networks, request: Request) -> Networks:
+def _backbone(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
     found = open_backbone(request.comfyui, request.backbone, request.vae, plan.device, frozen=request.lora is not None)
     train_backbone(plan, found, request.footage, request.lora, request.cache, request.cached)
     return {}

@@ -16,7 +16,7 @@ from torch import nn
 
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.training import checkpoint
-from rdvfi_core.training.engine import Plan, Run
+from rdvfi_core.training.engine import Run, TrainingPlan
 from rdvfi_core.training.processes import ALL, Share
 from rdvfi_core.training.schedule import Schedule
 
@@ -34,8 +34,8 @@ def linear(inputs: int = 3) -> nn.Linear:
     return nn.Linear(inputs, 1)
 
 
-def plan(folder: Path, schedule: Schedule = SCHEDULE, **more) -> Plan:
-    return Plan(folder, torch.device("cpu"), schedule, batch=8, crop=(64, 64), **more)
+def plan(folder: Path, schedule: Schedule = SCHEDULE, **more) -> TrainingPlan:
+    return TrainingPlan(folder, torch.device("cpu"), schedule, batch=8, crop=(64, 64), **more)
 
 
 def make(folder: Path, network: nn.Module | None = None, config: dict | None = None, **more) -> Run:

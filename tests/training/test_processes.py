@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import nn
 
 from rdvfi_core.training import checkpoint
-from rdvfi_core.training.engine import Plan, Run
+from rdvfi_core.training.engine import Run, TrainingPlan
 from rdvfi_core.training.processes import Processes, Share, own_device
 from rdvfi_core.training.schedule import Schedule
 
@@ -23,7 +23,7 @@ def train(folder: Path, accumulate: int, steps: int, spoil: bool) -> None:
     torch.manual_seed(processes.rank)  # networks that differ at the start are made the same
     network, unused = nn.Linear(3, 1), nn.Linear(3, 1)
     schedule = Schedule(steps, 0.05, warmup=3, save_every=4)
-    plan = Plan(folder, CPU, schedule, 8, (64, 64), 0, accumulate, processes)
+    plan = TrainingPlan(folder, CPU, schedule, 8, (64, 64), 0, accumulate, processes)
     run = Run(plan, {"net": network, "unused": unused}, plan.settings("net"))
 
     def batches(share: Share):

@@ -19,7 +19,7 @@ from rdvfi_core.rendering.synthesis import KeyframeSynthesis, Synthesis
 from rdvfi_core.training import keyframe_sources
 from rdvfi_core.training.autoencoder import train_autoencoder
 from rdvfi_core.training.decoding import train_decoding
-from rdvfi_core.training.engine import Plan
+from rdvfi_core.training.engine import TrainingPlan
 from rdvfi_core.training.fusion import fusion_losses, train_fusion
 from rdvfi_core.training.generation import denoise, latent_losses, prepare, train_generation
 from rdvfi_core.training.losses import FrameLoss, reconstruction_losses
@@ -33,8 +33,8 @@ CPU = torch.device("cpu")
 STAND_IN = FrameLoss(CPU)
 
 
-def plan(folder: Path, batch: int = 2, steps: int = 2, workers: int = 0) -> Plan:
-    return Plan(folder, CPU, Schedule(steps, 1e-3), batch, (64, 64), workers=workers)
+def plan(folder: Path, batch: int = 2, steps: int = 2, workers: int = 0) -> TrainingPlan:
+    return TrainingPlan(folder, CPU, Schedule(steps, 1e-3), batch, (64, 64), workers=workers)
 
 
 @pytest.fixture(autouse=True)
