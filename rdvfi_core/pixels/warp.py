@@ -35,10 +35,9 @@ def sample_at(
 def backward_warp(
     values: Tensor,  # (B, C, h, w), of b
     flow: Tensor,  # (B, 2, h, w) f_{a->b}
-    padding: str = "border",
 ) -> Tensor:  # (B, C, h, w), on a's grid
-    """b as seen from a: values at x + f_{a->b}(x)."""
-    return sample_at(values, pixel_grid(*flow.shape[-2:], device=flow.device) + flow, padding)
+    """b as seen from a: values at x + f_{a->b}(x). The edge is repeated outside."""
+    return sample_at(values, pixel_grid(*flow.shape[-2:], device=flow.device) + flow)
 
 
 def compose(

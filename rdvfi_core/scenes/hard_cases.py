@@ -21,8 +21,8 @@ BLUE, SAND, RED, GREEN = (0.30, 0.42, 0.55), (0.80, 0.68, 0.45), (0.75, 0.28, 0.
 Size = tuple[int, int]  # (height, width)
 
 
-def _ground(contrast: float = 0.14, seed: int = 1) -> Layer:
-    return Layer(_paint(BLUE, seed, contrast), everywhere(), (0.5, 0.5), 0.75, depth=-1.0)
+def _ground(contrast: float = 0.14) -> Layer:
+    return Layer(_paint(BLUE, 1, contrast), everywhere(), (0.5, 0.5), 0.75, depth=-1.0)
 
 
 def _paint(colour, seed: int, contrast: float = 0.2) -> Tensor:

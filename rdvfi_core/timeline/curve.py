@@ -36,7 +36,7 @@ class SpeedCurve:
         return cls(tuple(sorted((exact(x), exact(y)) for x, y in points)), interpolation)
 
     @classmethod
-    def parse(cls, text: str, interpolation: str = "linear") -> SpeedCurve:
+    def parse(cls, text: str) -> SpeedCurve:
         """ "0: 1, 0.5: 1/4, 1: 1" -> a curve through these points, each a place in the output and a speed."""
         points = []
         for part in text.replace("\n", ",").split(","):
@@ -46,7 +46,7 @@ class SpeedCurve:
                     f"{part.strip()!r} is no point of a speed curve; write place: speed, such as 0: 1, 0.5: 1/4, 1: 1."
                 )
             points += [(x.strip(), y.strip())] if colon else []
-        return cls.of(points, interpolation)
+        return cls.of(points)
 
     def __post_init__(self) -> None:
         if self.interpolation not in INTERPOLATIONS:

@@ -182,12 +182,12 @@ def _check_sizes(networks: dict[str, nn.Module]) -> None:
             )
 
 
-def write_weights(path: Path, networks: dict[str, nn.Module], dtype: torch.dtype = torch.float16) -> None:
-    """One file of all networks; configs are empty because every network is of its default size."""
+def write_weights(path: Path, networks: dict[str, nn.Module]) -> None:
+    """One file of all networks, in half precision; configs are empty because every network is of its default size."""
     _check_sizes(networks)
     autoencoder = networks.get("autoencoder", Autoencoder())
     extra = {"latent_space": autoencoder.space, "licence": LICENCE}
-    weight_files.save(path, networks, {name: {} for name in networks}, extra, dtype)
+    weight_files.save(path, networks, {name: {} for name in networks}, extra, torch.float16)
 
 
 def _crop(text: str) -> tuple[int, int]:

@@ -19,12 +19,12 @@ from ..trajectory.trajectory import Trajectory
 from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .keyframe_sources import draw_keyframes
 from .losses import FrameLoss
+from .motion import LARGEST
 from .pairs import PairBatch
 from .processes import Share
 from .rendering import Footage, window_losses, window_sheet, with_motion_loss, with_pairs
 from .windows import WindowBatch
 
-LARGEST = 140.0  # see `draw_scenes`
 DECODERS = ("motion", "fusion", "keyframe_synthesis")
 
 

@@ -20,7 +20,7 @@ from ..precision import mixed
 from ..scenes.scenes import draw_scenes, visible
 from ..scenes.textures import Textures
 from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
-from .motion import HIDDEN_WEIGHT, flow_row, lengths
+from .motion import HIDDEN_WEIGHT, LARGEST, flow_row, lengths
 from .pairs import loaded
 from .processes import ALL, Share, own_numbers
 
@@ -52,7 +52,7 @@ class RenderedSequences(IterableDataset):
             yield self._sequence(bank, torch.Generator().manual_seed(self.seed * 1_000_003 + number))
 
     def _sequence(self, bank: Textures, generator: torch.Generator) -> Sequence:
-        scenes = draw_scenes(bank, 1, *self.crop, generator, largest=140.0)
+        scenes = draw_scenes(bank, 1, *self.crop, generator, largest=LARGEST)
         frames = [scenes.render(t) for t in (0.0, *uniform_times(KEYFRAMES), 1.0)]
         to0, to1 = ([scenes.flow(f, end) for f in frames] for end in (0.0, 1.0))
         visible0 = [visible(f, frames[0], flow) for f, flow in zip(frames, to0, strict=True)]

@@ -26,10 +26,10 @@ from ..motion.fitting import fit_keyframes
 from ..precision import mixed
 from ..weights.networks import renderer
 from .cache import Cache
-from .decoding import LARGEST
 from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .keyframe_sources import straight_base
 from .losses import FrameLoss
+from .motion import LARGEST
 from .processes import Share
 from .rendering import Footage, window_losses, window_sheet
 from .windows import WindowBatch

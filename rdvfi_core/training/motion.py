@@ -17,6 +17,7 @@ from .pairs import PairBatch, RenderedPairs, loaded
 from .processes import Share
 
 STEP_DECAY = 0.8  # weight of an estimate relative to the one after it
+LARGEST = 140.0  # px of motion, see `draw_scenes`
 LARGE = 20.0  # px of motion at which an error counts half: small motion is to be exact, large motion to be found
 HIDDEN_WEIGHT = 0.25  # of pixels that the other frame does not show: their motion is a guess, but a needed one
 
@@ -27,17 +28,16 @@ def train_motion(
     network: AdjacentMotion,
     textures: str | None,
     iterations: int = 4,
-    largest: float = 140.0,
 ) -> AdjacentMotion:
     """Trains phi1 in the run folder, going on from its checkpoint, and returns the averaged network.
 
-    textures: folder of photographs, None for procedural textures only. largest: see `draw_scenes`."""
+    textures: folder of photographs, None for procedural textures only."""
     network, autoencoder = trained(network, plan.device), frozen(autoencoder, plan.device)
-    settings = plan.settings("motion", textures=textures, iterations=iterations, largest=largest, workers=plan.workers)
+    settings = plan.settings("motion", textures=textures, iterations=iterations, largest=LARGEST, workers=plan.workers)
     run = Run(plan, {"motion": network}, settings)
 
     def batches(share: Share) -> Iterator[PairBatch]:
-        pairs = RenderedPairs(textures, plan.seed, plan.batch, plan.crop, share, largest=largest)
+        pairs = RenderedPairs(textures, plan.seed, plan.batch, plan.crop, share, largest=LARGEST)
         return (pair.to(plan.device) for pair in loaded(pairs, plan.workers))
 
     def estimate(pairs: PairBatch) -> Motion:

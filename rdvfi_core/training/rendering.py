@@ -19,7 +19,7 @@ from ..rendering.synthesis import Synthesis
 from ..trajectory.trajectory import Trajectory
 from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .losses import FrameLoss
-from .motion import both_directions, motion_losses
+from .motion import LARGEST, both_directions, motion_losses
 from .pairs import PairBatch, RenderedPairs, loaded
 from .processes import Share
 from .windows import WindowBatch, Windows, window_stream
@@ -113,7 +113,9 @@ def with_pairs(
 ) -> Iterator[tuple[WindowBatch, PairBatch | None]]:
     """Every window, and with each MOTION_EVERY-th one rendered pairs for phi1's own loss."""
     own = Share(-(-share.first // MOTION_EVERY), share.rank, share.processes)
-    pairs = loaded(RenderedPairs(textures, plan.seed, plan.batch, plan.crop, own, largest=140.0), min(1, plan.workers))
+    pairs = loaded(
+        RenderedPairs(textures, plan.seed, plan.batch, plan.crop, own, largest=LARGEST), min(1, plan.workers)
+    )
     for n, window in enumerate(windows, share.first):
         yield window, next(pairs).to(plan.device) if n % MOTION_EVERY == 0 else None
 
