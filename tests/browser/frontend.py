@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,13 +37,19 @@ WIDGET = """([type, name, value]) => {
   const widget = widgets.find(widget => widget.name === name);
 """
 
-RUN = """milliseconds => new Promise((done, failed) => {
-  const once = {once: true};
-  app.api.addEventListener('execution_success', event => done(event.detail.prompt_id), once);
-  app.api.addEventListener('execution_error', event => failed(Error(event.detail.exception_message)), once);
-  setTimeout(() => failed(Error('the run takes too long')), milliseconds);
-  document.querySelector('[data-testid=queue-button]').click();
-})"""
+PRESS_RUN = "() => document.querySelector('[data-testid=queue-button]').click()"
+RECORD_FINISHED = """() => {
+  window.finished = new Set();
+  app.api.addEventListener('execution_success', event => finished.add(event.detail.prompt_id));
+}"""
+STATUS = "async job => (await (await fetch(`/api/history/${job}`)).json())[job]?.status"
+QUEUE = "async () => await (await fetch('/api/queue')).text()"
+
+
+def playwright_timeout() -> type[Exception]:
+    from playwright.sync_api import TimeoutError
+
+    return TimeoutError
 
 
 @contextmanager
@@ -64,6 +71,7 @@ class FrontEnd:
         self.page.add_init_script(RECORD_TOASTS)
         self.page.goto(f"{url}/{query}", wait_until="commit")
         self.page.wait_for_function(READY)
+        self(RECORD_FINISHED)
 
     def __call__(self, script: str, argument=None):
         return self.page.evaluate(script, argument)
@@ -150,8 +158,29 @@ class FrontEnd:
         self.page.mouse.click(x, y)
 
     def run(self) -> str:
-        """Presses Run; the number of the finished job."""
-        return self(RUN, SECONDS * 1000)
+        """Presses Run; the number of the finished job, whose outputs the page shows. A busy page may lose its
+        connection, and with it the messages about a job; then Run shows what the server has kept."""
+        for _ in range(3):
+            job = self._finish()
+            try:
+                self.page.wait_for_function("job => finished.has(job)", arg=job, timeout=5000)
+                return job
+            except playwright_timeout():
+                continue
+        raise AssertionError("The page never heard of a finished job.")
+
+    def _finish(self) -> str:
+        with self.page.expect_response(
+            lambda answer: answer.request.method == "POST" and answer.url.endswith("/prompt")
+        ) as answer:
+            self(PRESS_RUN)
+        job = answer.value.json()["prompt_id"]
+        deadline = time.monotonic() + SECONDS
+        while not (status := self(STATUS, job)):
+            assert time.monotonic() < deadline, f"the run takes too long: {self(QUEUE)}"
+            self.page.wait_for_timeout(200)
+        assert status["status_str"] == "success", status["messages"]
+        return job
 
     def fit_view(self) -> None:
         self("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")

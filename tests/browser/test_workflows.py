@@ -44,7 +44,7 @@ def test_a_template_runs_on_small_models(tab, server, template):
     tab.set_widget("RDVFISampleClip", **SHORT | {"frames": 2})
     tab.set_widget("RDVFIKeyframes", count=3, long_side=64)
     tab.set_widget("RDVFISampleFlow", frames=WITH_SMALL_MODELS[template][0])
-    result = Result(outputs=outputs(server, tab.run()))
+    result = finished(tab, server)
     assert len(server.images(result, tab.node("Keyframes"))) == 9  # three latents of Wan, decoded by core
     assert saved_video(tab, server, result) == WITH_SMALL_MODELS[template]
 
@@ -87,11 +87,9 @@ def run(tab, server, template: str) -> Result:
     tab.open(PACK, template)
     frames = tab.widget("RDVFISampleClip", "frames")
     tab.set_widget("RDVFISampleClip", **SHORT | {"frames": min(frames, SHORT["frames"])})
-    return Result(outputs=outputs(server, tab.run()))
+    return finished(tab, server)
 
 
-def outputs(server, job: str) -> dict:
-    """Of a job that has just ended: the server writes them down a moment later."""
-    while not (history := json.loads(server.get(f"/history/{job}"))):
-        time.sleep(0.2)
-    return history[job]["outputs"]
+def finished(tab, server) -> Result:
+    job = tab.run()
+    return Result(outputs=json.loads(server.get(f"/history/{job}"))[job]["outputs"])

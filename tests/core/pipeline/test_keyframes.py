@@ -125,10 +125,10 @@ def test_networks_are_neither_moved_nor_changed():
 
 @pytest.mark.parametrize("keyframes", ["straight", "generated"])
 def test_pairs_at_once_move_as_each_does_by_itself(generating, pair, keyframes):
-    pairs = [pair, pair[::-1], (pair[0], pair[0])]
-    found = generating.fit_pairs([ImagePair.of(*ends) for ends in pairs], 3, keyframes)
+    pairs = [pair, (pair[0], pair[0])]
+    found = generating.fit_pairs([ImagePair.of(*ends) for ends in pairs], 2, keyframes)
     for trajectory, ends in zip(found, pairs, strict=True):
-        alone = generating.fit(*ends, 3, keyframes)
+        alone = generating.fit(*ends, 2, keyframes)
         assert trajectory.times == alone.times
         for name in MAPS:
             together, expected = getattr(trajectory, name), getattr(alone, name)
