@@ -18,18 +18,15 @@ from torch import Tensor
 
 from ..pixels.light import in_its_light
 from ..pixels.patches import over_square, patch_mean
-from ..pixels.warp import backward_warp, inside, resize
+from ..pixels.warp import backward_warp, resize
 from .adjacent import Motion
 from .correlation import strongest_shifts
-
-PATCH = 5  # px, side of the patches that are compared
-LARGEST_ERROR = 0.25  # of one pixel, so that a highlight does not decide for its whole patch
-OUTSIDE_ERROR = 0.12  # of a pixel that leaves the frame
+from .edges import follow_edges
+from .matching import PATCH, UNEXPLAINED, difference, planes, swap
 
 SHIFTS = 4  # of what is left unmatched
 TEXTURED, LIKENESS = 0.02, 0.35  # mean contrast that a patch needs for such a shift, and the share its error may have
 REACHES = (20, 5)  # px of the half grid: how far away another motion is looked for
-UNEXPLAINED = 0.03  # mean error from which on a pixel counts as matched by nothing
 BETTER, MARGIN = 0.5, 0.01  # another motion's error must stay under this share of the former error, and by how much
 CLOSEST, CLOSELY_BETTER = 3, 0.8  # px, and the share that it must stay under there
 ROUND_TRIP = 3.0  # px, how far from itself a pixel may come back by its partner's offer
@@ -51,9 +48,11 @@ def refine(motion: Motion, images: Tensor) -> Motion:
     images = images.float()
     with torch.no_grad():
         found, moved, shifted = rematch(motion.flow, images)
+        found, freed = follow_edges(found, images)
+        moved, shifted = moved | freed, shifted & ~freed
         visibility = motion.visibility.float()
         change, certainty = found - motion.flow, torch.where(moved, FOUND - visibility, 0.0)
-    flow = align(motion.flow + change, images, _swap(images))
+    flow = align(motion.flow + change, images, swap(images))
     return Motion(flow, visibility + certainty, motion.steps, shifted.float())
 
 
@@ -63,20 +62,20 @@ def rematch(flow: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     left unmatched, which crosses what others show. A pixel takes another motion, or stands still, only where its own
     match is bad, the offered one is good, and what it would match over there is badly matched itself and was offered
     the way back: a pixel that is merely hidden in the other image has no such partner."""
-    partners = _swap(images)
-    there = _planes(partners)
+    partners = swap(images)
+    there = planes(partners)
     colours, warped = backward_warp(torch.cat((partners, there), 1), flow).split((3, 2), 1)
     images = in_its_light(images, colours)
-    here = _planes(images)
-    own = _difference(here, warped, flow)
+    here = planes(images)
+    own = difference(here, warped, flow)
     patch = patch_mean(own, PATCH)
-    half = [_planes(resize(side, flow.shape[-2] // 2, flow.shape[-1] // 2)) for side in (images, partners)]
+    half = [planes(resize(side, flow.shape[-2] // 2, flow.shape[-1] // 2)) for side in (images, partners)]
     offered, shifted = _search(F.avg_pool2d(flow, 2) / 2, *half)
     offered = F.interpolate(2 * offered, scale_factor=2.0, mode="nearest")
     shifted = F.interpolate(shifted.float(), scale_factor=2.0, mode="nearest") > 0
-    known = torch.cat((there, _swap(patch), _swap(offered)), 1)
+    known = torch.cat((there, swap(patch), swap(offered)), 1)
     warped, error, returned = backward_warp(known, offered).split((2, 1, 2), 1)
-    new = _difference(here, warped, offered)
+    new = difference(here, warped, offered)
     # The new motion is judged by the best patch that holds the pixel, so that it reaches up to the thing's edge; which
     # side of the edge a pixel is on, its closest neighbourhood tells.
     best = over_square(torch.minimum, patch_mean(new, PATCH), PATCH)
@@ -93,7 +92,7 @@ def align(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
     with torch.no_grad():
         here, there = here.float(), there.float()
         here = in_its_light(here, backward_warp(there, flow))
-        change = _descend(flow, _planes(here), _planes(there))
+        change = _descend(flow, planes(here), planes(there))
     return flow + change
 
 
@@ -139,10 +138,10 @@ def _search(flow: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
 
     def offer(offers: Iterable[Tensor], textured: Tensor | bool = True, likeness: Tensor | float = torch.inf) -> None:
         nonlocal found, least
-        known = torch.cat((there, _swap(least)), 1)
+        known = torch.cat((there, swap(least)), 1)
         for offered in offers:
             warped, unclaimed = backward_warp(known, offered[:, :2]).split((2, 1), 1)
-            error = patch_mean(_difference(here, warped, offered[:, :2]), PATCH)
+            error = patch_mean(difference(here, warped, offered[:, :2]), PATCH)
             better = (error < least) & (unclaimed > UNEXPLAINED) & (unclaimed > 2 * error)
             better &= textured & (error < likeness)
             found, least = torch.where(better, offered, found), torch.where(better, error, least)
@@ -171,28 +170,12 @@ def _around(flow: Tensor, reach: int) -> Iterator[Tensor]:
     return (torch.roll(flow, shift, (2, 3)) for shift in product(steps, steps) if any(shift))
 
 
-def _planes(images: Tensor) -> Tensor:  # (B, 2, h, w)
-    """What is compared: brightness, and its contrast against the neighbourhood."""
-    brightness = images.mean(1, keepdim=True)
-    return torch.cat((brightness, 2 * (brightness - patch_mean(brightness, PATCH))), 1)
-
-
 def _match(here: Tensor, there: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     """-> `there`, warped, and the mean error (B, 1, h, w) of the patch around each pixel."""
     warped = backward_warp(there, flow)
-    return warped, patch_mean(_difference(here, warped, flow), PATCH)
-
-
-def _difference(here: Tensor, warped: Tensor, flow: Tensor) -> Tensor:  # (B, 1, h, w)
-    error = (here - warped).abs().mean(1, keepdim=True).clamp(max=LARGEST_ERROR)
-    return torch.where(inside(flow) > 0, error, OUTSIDE_ERROR)
+    return warped, patch_mean(difference(here, warped, flow), PATCH)
 
 
 def _slopes(planes: Tensor) -> tuple[Tensor, Tensor]:  # along x and y, per px
     x, y = F.pad(planes, (1, 1, 0, 0), mode="replicate"), F.pad(planes, (0, 0, 1, 1), mode="replicate")
     return (x[..., 2:] - x[..., :-2]) / 2, (y[..., 2:, :] - y[..., :-2, :]) / 2
-
-
-def _swap(values: Tensor) -> Tensor:
-    half = len(values) // 2
-    return torch.cat((values[half:], values[:half]))
