@@ -127,7 +127,7 @@ class _Joining:
             speeds = [piece.speed for piece in time_map.pieces()]
             slowest, fastest = audio.PLEASANT
             if extras.audio == "auto" and not slowest <= sum(speeds) / len(speeds) <= fastest:
-                self.notes.append("The sound is left out at this speed; --audio stretch keeps it.")
+                self.notes.append("The sound is left out at this speed; with audio set to 'stretch' it is kept.")
                 return tracks
             same = time_map.is_identity and not extras.video.is_trimmed
             for stream in streams:
