@@ -66,10 +66,10 @@ def _spread(
         for at in torch.nonzero(where)[:, 0].split(AT_ONCE):
             if not len(at):
                 continue
-            pixels = _Pixels(images[one], partners[one], at)
+            pixels = Pixels(images[one], partners[one], at)
             errors = pixels.errors(_select(known[one, :2], at))
             unsettled = errors > SETTLED
-            pixels, at, errors = _Pixels(images[one], partners[one], at[unsettled]), at[unsettled], errors[unsettled]
+            pixels, at, errors = Pixels(images[one], partners[one], at[unsettled]), at[unsettled], errors[unsettled]
             best, best_errors = pixels.try_others(known[one], errors, reaches)
             own[one].view(-1)[at], least[one].view(-1)[at] = errors, best_errors
             found[one].view(2, -1)[:, at] = best
@@ -80,7 +80,7 @@ def _spread(
     return torch.where(moved, found, flow), moved
 
 
-class _Pixels:
+class Pixels:
     """K pixels of one image, and the J judges of each, weighted by how like it they are."""
 
     def __init__(self, image: Tensor, partner: Tensor, at: Tensor):  # (3, h, w) both, (K) numbers of the pixels

@@ -7,9 +7,10 @@ import torch
 from panned import BAR, HEIGHT, INNER, PAN, WIDTH, behind_a_bar, ground, there_and_back
 
 from rdvfi_core.motion import edges
-from rdvfi_core.motion.edges import follow_edges
+from rdvfi_core.motion.edges import Pixels, follow_edges
+from rdvfi_core.motion.matching import OUTSIDE_ERROR
 
-TIP = slice(16, 28)  # rows of a thin thing that were given the motion of the ground
+TIP = slice(12, 28)  # rows of a thin thing that were given the motion of the ground
 STEM = slice(28, 60)  # the others, which were given their own
 THIN = slice(62, 65)  # its columns
 
@@ -34,10 +35,13 @@ def lengths(flow: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vector_norm(flow, dim=-3)
 
 
-def test_a_thin_thing_is_followed_to_its_tip():
+@pytest.mark.parametrize("light", [0.0, 0.15])
+def test_a_thin_thing_is_followed_to_its_tip(light):
     flow, images = thin_things()
+    images[1] -= light
     found, moved = follow_edges(flow, images)
     assert lengths(found)[..., TIP, THIN].median() == 0 and moved[..., TIP, THIN].float().mean() > 0.8
+    assert moved[..., TIP.start : TIP.start + 2, THIN].float().mean() > 0.4  # beyond the reach of a first round
     beside = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
     beside[TIP.start - 4 : STEM.stop + 4, THIN.start - 4 : THIN.stop + 4] = False
     beside[:16] = beside[-16:] = beside[:, :16] = beside[:, -16:] = False
@@ -60,9 +64,46 @@ def test_what_is_merely_hidden_takes_no_other_motion():
     assert moved.float().mean() < 0.002
 
 
+def test_a_motion_needs_a_partner_that_wants_it():
+    """Stripes that repeat every 16 px and stand still. A square in the first image was given a motion that does not
+    match, what lies around it one of 16 px, which does."""
+    column = torch.arange(WIDTH, dtype=torch.float32)
+    stripes = (0.5 + 0.3 * torch.sin(2 * torch.pi * column / 16)).expand(2, 3, HEIGHT, WIDTH)
+    square, partner = (0, slice(None), slice(40, 52), slice(50, 62)), (1, slice(None), slice(40, 52), slice(66, 78))
+
+    def share(theirs: float, around: float) -> float:  # of the square that takes the motion of what lies around it
+        flow = torch.zeros(2, 2, HEIGHT, WIDTH)
+        flow[0, 0], flow[1, 0] = 16, around
+        flow[square][0], flow[partner][0] = 7, theirs
+        return follow_edges(flow, stripes)[1][square].float().mean()
+
+    assert share(theirs=-7, around=-16) > 0.9
+    assert share(theirs=-7, around=0) == 0  # it goes elsewhere
+    assert share(theirs=-16, around=-16) == 0  # it has a partner
+
+
 def test_pictures_that_have_nothing_in_common_take_no_other_motion():
     moved = follow_edges(there_and_back(), torch.cat((ground(), ground().flip(-1))))[1]
     assert not moved[..., INNER, INNER].any()
+
+
+def test_motions_match_by_chance_in_few_places():
+    generator = torch.Generator().manual_seed(1)
+    cells = torch.randint(-10, 11, (2, 2, HEIGHT // 8, WIDTH // 8), generator=generator).float()
+    flow = cells.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    moved = follow_edges(flow, torch.rand(2, 3, HEIGHT, WIDTH, generator=generator))[1]
+    assert moved.float().mean() < 0.004  # 0.016 if single pixels might, 0.009 if any gain were enough
+
+
+def test_judges_are_those_of_like_colour():
+    image, partner = torch.full((2, 3, 16, 16), 0.5)
+    image[..., 8:] = 0.9  # another thing, which the partner shows nowhere
+    partner[:, 8, 6] = 0.7
+    pixels, still = Pixels(image, partner, torch.tensor([8 * 16 + 4, 8 * 16 + 6, 8 * 16 + 7])), torch.zeros(2, 3)
+    plain, spoilt, edge = pixels.errors(still)
+    assert plain == 0 and spoilt == pytest.approx(0.2 / 3, rel=0.01)  # two of its five judges are of the other thing
+    assert edge == pytest.approx(0, abs=0.001)
+    torch.testing.assert_close(pixels.errors(still + 20.0), torch.full((3,), OUTSIDE_ERROR))
 
 
 @pytest.mark.parametrize("light", [0.0, 0.08])
