@@ -60,8 +60,8 @@ def _spread(
     patch = patch_mean(difference(images, backward_warp(partners, flow), flow), PATCH)
     doubtful = (over_square(torch.maximum, patch, 3) > DOUBTFUL) & nearby
     known = torch.cat((flow, patch), 1).flatten(2)
-    found, own = flow.clone(), torch.zeros_like(patch)
-    least = own.clone()
+    found = flow.clone(memory_format=torch.contiguous_format)
+    own, least = torch.zeros_like(found[:, :1]), torch.zeros_like(found[:, :1])
     for one, where in enumerate(doubtful.flatten(1)):
         for at in torch.nonzero(where)[:, 0].split(AT_ONCE):
             if not len(at):

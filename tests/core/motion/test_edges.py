@@ -128,3 +128,12 @@ def test_few_pixels_at_once_give_the_same(monkeypatch):
     again, again_moved = follow_edges(flow, images)
     assert moved.sum() > 50 and torch.equal(again_moved, moved)
     torch.testing.assert_close(again, found)
+
+
+def test_channels_may_lie_side_by_side_in_memory():
+    flow, images = thin_things()
+    found, moved = follow_edges(flow, images)
+    woven = (values.contiguous(memory_format=torch.channels_last) for values in (flow, images))
+    again, again_moved = follow_edges(*woven)
+    assert torch.equal(again_moved, moved)
+    torch.testing.assert_close(again, found)
