@@ -28,6 +28,7 @@ LIKENESS = 0.06  # mean difference in colour at which a judge's weight has falle
 BETTER, MARGIN = 0.7, 0.01  # another motion's error must stay under this share of the former error, and by how much
 ROUND_TRIP = 2.5  # px, how far from itself a pixel may come back by its partner's motion
 COMPANY = 0.1  # share of a patch that must find another motion too: single pixels match by chance
+AGREEING = 1.5  # px, from the mean motion of that company
 AT_ONCE = 1 << 15  # pixels, which bounds the memory
 
 
@@ -76,7 +77,8 @@ def _spread(
     error, returned = backward_warp(torch.cat((swap(own), swap(found)), 1), found).split((1, 2), 1)
     moved = (least < BETTER * own - MARGIN) & (error > UNEXPLAINED)
     moved &= (found + returned).square().sum(1, keepdim=True) < ROUND_TRIP**2
-    moved &= patch_mean(moved.float(), PATCH) > COMPANY
+    share, total = patch_mean(torch.cat((moved.float(), moved * found), 1), PATCH).split((1, 2), 1)
+    moved &= (share > COMPANY) & ((total - share * found).square().sum(1, keepdim=True) < (AGREEING * share).square())
     return torch.where(moved, found, flow), moved
 
 
