@@ -92,7 +92,8 @@ def test_motions_match_by_chance_in_few_places():
     cells = torch.randint(-10, 11, (2, 2, HEIGHT // 8, WIDTH // 8), generator=generator).float()
     flow = cells.repeat_interleave(8, 2).repeat_interleave(8, 3)
     moved = follow_edges(flow, torch.rand(2, 3, HEIGHT, WIDTH, generator=generator))[1]
-    assert moved.float().mean() < 0.004  # 0.016 if single pixels might, 0.009 if any gain were enough
+    # 0.0087 if single pixels might, 0.0026 if they need not agree, 0.0010 if any gain were enough
+    assert moved.float().mean() < 0.0008
 
 
 def test_judges_are_those_of_like_colour():
