@@ -110,7 +110,7 @@ def _timed(work: Callable) -> tuple:
     return result, time.perf_counter() - began
 
 
-def counted(family: str, width: int, height: int, latents: int = KEYFRAMES) -> dict:
+def counted(family: str, width: int, height: int) -> dict:
     """Tokens and floating-point operations of the full-size networks for one pair, from shapes alone."""
     h, w = (side // LATENT_STRIDE for side in motion_size(height, width))
     blank = torch.empty
@@ -118,25 +118,25 @@ def counted(family: str, width: int, height: int, latents: int = KEYFRAMES) -> d
         parts = random_models.networks(family)
         model, vae = parts["model"], parts["vae"]
         if family == "wan1.3b":
-            length, inner = frames_of(latents, WAN21.temporal_stride), latents - 1  # the last one's frame is I1
-            clip = blank(1, wan.INPUT_CHANNELS, latents, h, w), blank(1), blank(1, 1, model.text_dim)
-            tokens = latents * (h // 2) * (w // 2)
+            length, inner = frames_of(KEYFRAMES, WAN21.temporal_stride), KEYFRAMES - 1  # the last one's frame is I1
+            clip = blank(1, wan.INPUT_CHANNELS, KEYFRAMES, h, w), blank(1), blank(1, 1, model.text_dim)
+            tokens = KEYFRAMES * (h // 2) * (w // 2)
             calls = {
                 "VAE encode": lambda: vae.encode(blank(1, 3, length, 8 * h, 8 * w)),
                 "denoise": lambda: model(*clip, clip_fea=blank(1, 1, CLIP_WIDTH)),
                 "bridge: VAE decode": lambda: vae.decode(blank(1, WAN21.channels, inner, h, w)),
             }
         else:
-            tokens = latents * h * w
-            frames = blank(latents, svd.INPUT_CHANNELS, h, w), blank(latents)
+            tokens = KEYFRAMES * h * w
+            frames = blank(KEYFRAMES, svd.INPUT_CHANNELS, h, w), blank(KEYFRAMES)
             context, y = (
-                blank(latents, 1, svd.EMBEDDING_WIDTH),
-                blank(latents, random_models.SVD_UNET["adm_in_channels"]),
+                blank(KEYFRAMES, 1, svd.EMBEDDING_WIDTH),
+                blank(KEYFRAMES, random_models.SVD_UNET["adm_in_channels"]),
             )
             calls = {
                 "VAE encode": lambda: vae.encode(blank(2, 3, 8 * h, 8 * w)),
-                "denoise": lambda: model(*frames, context=context, y=y, num_video_frames=latents),
-                "bridge: VAE decode": lambda: vae.decode(blank(latents, SVD.channels, h, w)),
+                "denoise": lambda: model(*frames, context=context, y=y, num_video_frames=KEYFRAMES),
+                "bridge: VAE decode": lambda: vae.decode(blank(KEYFRAMES, SVD.channels, h, w)),
             }
         flops = {}
         for stage, call in calls.items():

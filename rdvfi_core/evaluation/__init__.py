@@ -13,4 +13,6 @@ scene_report    methods on these scenes
 ablation        variants of the method, for these scenes
 motion          phi1 against exact flow
 reconstruction  photographs through the latents
+cuts            how well cuts are found, in clips that are joined at random
+tables          Markdown tables, and trees of numbers as JSON
 """

@@ -34,12 +34,12 @@ AT_ONCE = 1 << 15  # pixels, which bounds the memory
 
 @torch.no_grad()
 def follow_edges(
-    flow: Tensor,  # (2 B, 2, h, w) px, from each image to its partner
+    flow: Tensor,  # (2 B, 2, h, w) float32, px, from each image to its partner
     images: Tensor,  # (2 B, 3, h, w), all first images, then all second ones
 ) -> tuple[Tensor, Tensor]:
     """-> flow, and where it is another than before, (2 B, 1, h, w) bool. As in `rematch`, a pixel takes another motion
-    only where what it would match is badly matched itself and knows the way back: one that is merely hidden in the
-    other image has no such partner."""
+    only where what it would match is badly matched itself, tries other motions too, and knows the way back: one that is
+    merely hidden in the other image has no such partner."""
     partners = swap(images)
     images = in_its_light(images, backward_warp(partners, flow))
     moved = torch.zeros_like(flow[:, :1], dtype=torch.bool)

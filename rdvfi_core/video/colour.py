@@ -113,9 +113,8 @@ def to_rgb(image: Tensor, bits: int) -> av.VideoFrame:  # (3 or 4, H, W) float i
     return frame
 
 
-def to_integers(image: Tensor, bits: int = 8) -> np.ndarray:  # (H, W, 3 or 4) uint8 or uint16
-    scaled = _scaled(image, bits).astype(np.uint8 if bits == 8 else np.uint16)
-    return np.ascontiguousarray(scaled.transpose(1, 2, 0))
+def to_integers(image: Tensor) -> np.ndarray:  # (H, W, 3 or 4) uint8
+    return np.ascontiguousarray(_scaled(image, 8).astype(np.uint8).transpose(1, 2, 0))
 
 
 def _scaled(image: Tensor, bits: int) -> np.ndarray:
