@@ -1,4 +1,4 @@
-"""Pictures whose motion is known exactly: a ground that pans, and a bar that stands still before it."""
+"""Pictures whose motion is known exactly: a ground that pans, and a bar before it."""
 
 from __future__ import annotations
 
@@ -41,3 +41,15 @@ def even(right: float, down: float) -> torch.Tensor:
 
 def there_and_back() -> torch.Tensor:
     return torch.cat((even(*PAN), even(-PAN[0], -PAN[1])))
+
+
+def a_bar_that_moves() -> tuple[torch.Tensor, torch.Tensor]:
+    """-> the true flow and the images: the bar moves by (14, 0) before ground that stands still, and hides a part of
+    it."""
+    first, second = behind_a_bar(0, 0), behind_a_bar(0, 0)
+    second[..., BAR] = ground()[..., BAR]
+    second[..., 20:76, BAR.start + 14 : BAR.stop + 14] = first[..., 20:76, BAR]
+    flow = torch.zeros(2, 2, HEIGHT, WIDTH)
+    flow[0, 0, 20:76, BAR] = 14
+    flow[1, 0, 20:76, BAR.start + 14 : BAR.stop + 14] = -14
+    return flow, torch.cat((first, second))

@@ -46,12 +46,6 @@ STATUS = "async job => (await (await fetch(`/api/history/${job}`)).json())[job]?
 QUEUE = "async () => await (await fetch('/api/queue')).text()"
 
 
-def playwright_timeout() -> type[Exception]:
-    from playwright.sync_api import TimeoutError
-
-    return TimeoutError
-
-
 @contextmanager
 def chromium() -> Iterator:
     from playwright.sync_api import sync_playwright
@@ -160,12 +154,14 @@ class FrontEnd:
     def run(self) -> str:
         """Presses Run; the number of the finished job, whose outputs the page shows. A busy page may lose its
         connection, and with it the messages about a job; then Run shows what the server has kept."""
+        from playwright.sync_api import TimeoutError
+
         for _ in range(3):
             job = self._finish()
             try:
                 self.page.wait_for_function("job => finished.has(job)", arg=job, timeout=5000)
                 return job
-            except playwright_timeout():
+            except TimeoutError:
                 continue
         raise AssertionError("The page never heard of a finished job.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from panned import BAR, HEIGHT, INNER, PAN, WIDTH, behind_a_bar, ground, there_and_back
+from panned import HEIGHT, INNER, PAN, WIDTH, a_bar_that_moves, ground, there_and_back
 
 from rdvfi_core.motion import edges
 from rdvfi_core.motion.edges import Pixels, follow_edges
@@ -53,14 +53,7 @@ def test_a_thin_thing_is_followed_to_its_tip(light):
 
 
 def test_what_is_merely_hidden_takes_no_other_motion():
-    """The true motion: the bar moves by (14, 0) before ground that stands still and hides a part of it."""
-    first, second = behind_a_bar(0, 0), behind_a_bar(0, 0)
-    second[..., BAR] = ground()[..., BAR]
-    second[..., 20:76, BAR.start + 14 : BAR.stop + 14] = first[..., 20:76, BAR]
-    flow = torch.zeros(2, 2, HEIGHT, WIDTH)
-    flow[0, 0, 20:76, BAR] = 14
-    flow[1, 0, 20:76, BAR.start + 14 : BAR.stop + 14] = -14
-    moved = follow_edges(flow, torch.cat((first, second)))[1]
+    moved = follow_edges(*a_bar_that_moves())[1]
     assert moved.float().mean() < 0.002
 
 
