@@ -84,7 +84,8 @@ class Correction(nn.Module):
         x = self.leave(fine + _enlarge(self.up(coarse), fine))
         decided = F.pixel_shuffle(self.decide(x), SHUFFLE).float()
         flow0, flow1, blend, paint, features = decided.split((2, 2, CANDIDATES, 3, FEATURES), 1)
-        to0, to1, blend = flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend
+        to0, to1 = flows.to0 + flow0, flows.to1 + flow1
+        blend = blend_prior(flows.time, flows.visible0, flows.visible1) + blend
         light, fit = change(warp0, warp1), agreement(warp0, warp1, flows.time)
         return Corrected(to0, to1, blend, paint, features, light, fit)
 
@@ -212,13 +213,17 @@ def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 
     return F.pixel_unshuffle(planes, SHUFFLE).contiguous(memory_format=torch.channels_last)
 
 
-def _prior(flows: FlowPair) -> Tensor:  # (B, 3, h, w) logits
+def blend_prior(
+    time: Tensor,  # (B, 1, 1, 1)
+    visible0: Tensor,  # (B, 1, h, w) in [0, 1]
+    visible1: Tensor,
+) -> Tensor:  # (B, 3, h, w) logits
     """Nearness in time and visibility decide between the warps; visibility counts with a power, because a warp that is
     hidden with 80 % certainty must not be shown with 20 % strength. The cross-fade starts where neither side sees the
     pixel and nowhere else: it shows both ends' contours, and only what no motion explains is better off with them."""
-    near0 = (1 - flows.time).clamp_min(1e-6).log() + CERTAINTY * (flows.visible0 + 0.03).log()
-    near1 = flows.time.clamp_min(1e-6).log() + CERTAINTY * (flows.visible1 + 0.03).log()
-    unseen = 1 - torch.maximum(flows.visible0, flows.visible1)
+    near0 = (1 - time).clamp_min(1e-6).log() + CERTAINTY * (visible0 + 0.03).log()
+    near1 = time.clamp_min(1e-6).log() + CERTAINTY * (visible1 + 0.03).log()
+    unseen = 1 - torch.maximum(visible0, visible1)
     return torch.cat((near0, near1, (unseen + 0.003).log()), 1)
 
 

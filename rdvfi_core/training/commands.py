@@ -28,7 +28,8 @@ from .stages import ALONE, STAGES, Request, Stage
 LICENCE = "Apache-2.0"
 ONLY = {  # options that some stages alone understand
     "lpips": ("synthesis", "joint", "decoding", "generator"),
-    "rendered": ("synthesis", "joint", "decoding", "generator", "backbone"),
+    "anchors": ("between",),
+    "rendered": ("between", "synthesis", "joint", "decoding", "generator", "backbone"),
     "terms": ("generator",),
     "cache": ("generator", "backbone"),
     "cached": ("generator", "backbone"),
@@ -55,6 +56,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="share of batches that are rendered scenes instead of clips (default: 0.4)")  # fmt: skip
     add("--lpips", metavar="FOLDER", type=Path,
         help="holds vgg16-397923af.pth and lpips_weights.pt; without it a stand-in takes LPIPS' place")  # fmt: skip
+    add("--anchors", metavar="FOLDER", type=Path,
+        help="holds rife.pth, alexnet.pth and lpips_alex.pth: RIFE to learn from, and LPIPS")  # fmt: skip
     add("--terms", choices=TERMS, help="what the generator's loss consists of, for the ablation (default: full)")
     add("--cache", metavar="FOLDER", type=Path, help="keep prepared batches there")
     add("--cached", type=count_argument, metavar="N", help="how many (default: 1000)")
@@ -108,8 +111,8 @@ def run(args: Namespace) -> None:
     plan = _plan(args, stage, device)
     footage = Footage(args.clips, args.textures, 0.4 if args.rendered is None else args.rendered)
     request = Request(
-        footage, args.lpips, args.terms or TERMS[-1], args.cache, args.cached or 1000, args.comfyui, args.backbone,
-        args.vae, args.lora, bool(args.alone),
+        footage, args.lpips, args.anchors, args.terms or TERMS[-1], args.cache, args.cached or 1000, args.comfyui,
+        args.backbone, args.vae, args.lora, bool(args.alone),
     )  # fmt: skip
     if args.stage in ONLY["lpips"] and plan.processes.first:
         logging.getLogger(__name__).info("Loss on frames: %s.", request.frame_loss(plan).name)

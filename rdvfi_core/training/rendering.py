@@ -22,7 +22,7 @@ from .losses import FrameLoss
 from .motion import LARGEST, both_directions, motion_losses
 from .pairs import PairBatch, RenderedPairs, loaded
 from .processes import Share
-from .windows import WindowBatch, Windows, window_stream
+from .windows import Cutting, WindowBatch, Windows, window_stream
 
 MOTION_WEIGHT = 0.01  # of phi1's own loss beside the rendering loss; it is in pixels, the other in intensity
 MOTION_EVERY = 2  # batches for one batch of phi1's own loss
@@ -38,11 +38,17 @@ class Footage:
     rendered: float = 0.4  # share of batches that are rendered scenes
 
     def windows(
-        self, plan: TrainingPlan, share: Share, keyframes: int = 0, largest: float = 90.0
+        self,
+        plan: TrainingPlan,
+        share: Share,
+        keyframes: int = 0,
+        largest: float = 90.0,
+        cutting: Cutting = Cutting(),  # noqa: B008 (frozen)
     ) -> Iterator[WindowBatch]:
         windows = Windows(
-            self.clips, self.textures, plan.seed, plan.batch, plan.crop, share, self.rendered, keyframes, largest
-        )
+            self.clips, self.textures, plan.seed, plan.batch, plan.crop, share, self.rendered, keyframes, largest,
+            cutting=cutting,
+        )  # fmt: skip
         return window_stream(windows, plan.workers)
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from .autoencoder import train_autoencoder
 from .backbone_training import train_backbone
 from .backbones import open_backbone
+from .between import train_between
 from .decoding import train_decoding
 from .engine import TrainingPlan
 from .fusion import train_fusion
@@ -28,6 +29,7 @@ class Request:
 
     footage: Footage
     lpips: Path | None = None
+    anchors: Path | None = None
     terms: str = "full"
     cache: Path | None = None
     cached: int = 1000
@@ -61,6 +63,11 @@ def _autoencoder(plan: TrainingPlan, networks: Networks, request: Request) -> Ne
 
 def _motion(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
     return {"motion": train_motion(plan, networks["autoencoder"], networks["motion"], request.footage.textures)}
+
+
+def _between(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
+    given = (networks[n] for n in ("autoencoder", "motion", "between"))
+    return {"between": train_between(plan, *given, request.footage, request.anchors)}
 
 
 def _fusion(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
@@ -114,6 +121,17 @@ STAGES = {
         steps=40000,
         batch=8,
         crop=(128, 192),
+        rate=4e-4,
+    ),
+    "between": Stage(
+        "motion at moments between two images, from RIFE's flows and true frames",
+        _between,
+        fresh=("between",),
+        needs=("motion",),
+        asks=("clips", "anchors"),
+        steps=40000,
+        batch=4,
+        crop=(192, 256),
         rate=4e-4,
     ),
     "fusion": Stage(

@@ -27,6 +27,16 @@ GAPS_TRIED = 20
 
 
 @dataclass(frozen=True)
+class Cutting:
+    """Which windows are cut from clips."""
+
+    gaps: tuple[int, ...] = GAPS
+    ratios: tuple[float, ...] = RATIOS
+    zooms: tuple[float, float] = (0.8, 1.3)  # least and most: 1 is the motion grid of whole frames
+    at_ends: float = 0.0  # share of targets that are one of the ends themselves
+
+
+@dataclass(frozen=True)
 class WindowBatch:
     """P windows of one size and with the same times."""
 
@@ -72,11 +82,13 @@ class Windows(IterableDataset):
         keyframes: int = 0,
         largest: float = 90.0,  # see `draw_scenes`
         memory: int = FRAMES_KEPT,
+        cutting: Cutting = Cutting(),  # noqa: B008 (frozen)
     ):
         self.clips, self.textures, self.seed, self.batch, self.crop = clips, textures, seed, batch, crop
         self.share, self.rendered, self.keyframes = share, rendered if clips else 1.0, keyframes
         self.largest, self.memory = largest, memory
-        self.gaps = knot_gaps(keyframes) if keyframes else GAPS
+        self.cutting = cutting
+        self.gaps = knot_gaps(keyframes) if keyframes else cutting.gaps
 
     def check(self) -> None:
         """Refuses a folder of clips of which none can be used."""
@@ -87,7 +99,7 @@ class Windows(IterableDataset):
         bank, store = Textures(self.textures), None
         for number in own_numbers(self.share):
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-            ratio = RATIOS[_integer(len(RATIOS), generator)]
+            ratio = self.cutting.ratios[_integer(len(self.cutting.ratios), generator)]
             size = tuple(round(side / ratio) for side in self.crop)
             if torch.rand((), generator=generator) < self.rendered:
                 yield self._render(bank, size, generator)
@@ -106,7 +118,7 @@ class Windows(IterableDataset):
             if not gaps:
                 continue
             gap = gaps[_integer(len(gaps), generator)]
-            between = sorted(1 + _integer(gap - 1, generator) for _ in range(TARGETS))
+            between = sorted(self._offset(gap, generator) for _ in range(TARGETS))
             knots = range(0, gap + 1, gap // (self.keyframes + 1)) if self.keyframes else (0, gap)
             windows = self._windows(store, gap, [*between, *knots], size, ratio, generator)
             if windows is not None:
@@ -135,10 +147,16 @@ class Windows(IterableDataset):
             if frames is None:
                 continue
             order = [wanted.index(start + offset) for offset in offsets]
-            windows.append(_cut_window(torch.from_numpy(frames[order]), size, ratio, generator))
+            windows.append(_cut_window(torch.from_numpy(frames[order]), size, ratio, self.cutting.zooms, generator))
             if len(windows) == self.batch:
                 return torch.stack(windows, 1)
         return None
+
+    def _offset(self, gap: int, generator: torch.Generator) -> int:
+        """Of a target."""
+        if self.cutting.at_ends and torch.rand((), generator=generator) < self.cutting.at_ends:
+            return gap * _integer(2, generator)
+        return 1 + _integer(gap - 1, generator)
 
     def _render(self, bank: Textures, size: tuple[int, int], generator: torch.Generator) -> WindowBatch:
         knots = [i / (self.keyframes + 1) for i in range(self.keyframes + 2)]
@@ -166,12 +184,14 @@ def window_stream(data: Windows, workers: int) -> Iterator[WindowBatch]:
     return loaded(data, workers)
 
 
-def _cut_window(frames: Tensor, size: tuple[int, int], ratio: float, generator: torch.Generator) -> Tensor:
+def _cut_window(
+    frames: Tensor, size: tuple[int, int], ratio: float, zooms: tuple[float, float], generator: torch.Generator
+) -> Tensor:
     """(T, H, W, 3) uint8 of one clip -> (T, 3, *size): one crop of all of them, zoomed so that the clip's motion has
     about the size it will have on the motion grid of whole frames."""
     height, width = frames.shape[1:3]
     zoom = (MOTION_AREA / (height * width)) ** 0.5 / ratio
-    zoom *= torch.empty(()).uniform_(0.8, 1.3, generator=generator).item()
+    zoom *= torch.empty(()).uniform_(*zooms, generator=generator).item()
     zoom = max(zoom, size[0] / height, size[1] / width)
     cut = min(height, round(size[0] / zoom)), min(width, round(size[1] / zoom))
     top, left = _integer(height - cut[0] + 1, generator), _integer(width - cut[1] + 1, generator)
