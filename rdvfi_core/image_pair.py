@@ -59,3 +59,7 @@ class ImagePair:
                 resize(image.to(device, torch.float32), *self.motion_size) for image in (self.image0, self.image1)
             )
         return self._small[device]
+
+    def keep_small(self, device: torch.device, small0: Tensor, small1: Tensor) -> None:
+        """Where both are known already."""
+        self._small[device] = small0, small1

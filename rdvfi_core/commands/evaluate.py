@@ -111,7 +111,7 @@ def _run_motion(args: Namespace) -> None:
 
     interpolator = load_interpolator(args)
     networks = interpolator.networks
-    phi1 = network_flow(networks["motion"], networks["autoencoder"], interpolator.device)
+    phi1 = network_flow(*(networks[name] for name in ("motion", "between", "autoencoder")), interpolator.device)
     errors = endpoint_errors(held_out_pairs(args.folder, args.limit or SCENES), {"phi1": phi1} | FLOW_BASELINES)
     finish(args.output, to_json(errors), to_markdown(errors))
 
@@ -175,8 +175,7 @@ def _methods(
         return interpolator.render(image0, image1, interpolator.fit_frames(image0, image1, frames, at), times)
 
     def among_neighbours(image0: Tensor, image1: Tensor, times: list[float], frames: Tensor, at: list[float]) -> Tensor:
-        before, after = frames
-        return interpolator.render(image0, image1, interpolator.fit(image0, image1, before=before, after=after), times)
+        return interpolator(image0, image1, times, before=frames[0], after=frames[1])
 
     found = BASELINES | core | {name: method(KEYFRAMES[name]) for name in own}
     flows = FLOWS | {name: flow(KEYFRAMES[name]) for name in own}

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..blocks import ResidualBlock, zero_
+from ..pixels.blending import blend_prior
 from ..pixels.light import change, follow_time
 from ..pixels.patches import patch_mean
 from ..pixels.warp import backward_warp, resize, resize_flow
@@ -26,7 +27,6 @@ SHUFFLE = 4
 FEATURES = 8  # planes that `Correction` hands to `Detail` beside the blend's logits
 FLOW_UNIT = 16.0  # px of the motion grid that enter the network as 1
 SEEN = 3 * 3 + 2 * 3 + 4 + 4 + 2  # planes that `Correction` reads: warps and colour, unwarped ends, flows, maps, times
-CERTAINTY = 3.0  # power of visibility in the blend
 CANDIDATES = 3  # warp of I0, warp of I1, and the plain cross-fade for what no motion explains
 
 PATCH = 7  # px of the motion grid: where frames and keyframes are compared
@@ -211,20 +211,6 @@ def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 
     if bottom or right:
         planes = F.pad(planes, (0, right, 0, bottom), mode="replicate")
     return F.pixel_unshuffle(planes, SHUFFLE).contiguous(memory_format=torch.channels_last)
-
-
-def blend_prior(
-    time: Tensor,  # (B, 1, 1, 1)
-    visible0: Tensor,  # (B, 1, h, w) in [0, 1]
-    visible1: Tensor,
-) -> Tensor:  # (B, 3, h, w) logits
-    """Nearness in time and visibility decide between the warps; visibility counts with a power, because a warp that is
-    hidden with 80 % certainty must not be shown with 20 % strength. The cross-fade starts where neither side sees the
-    pixel and nowhere else: it shows both ends' contours, and only what no motion explains is better off with them."""
-    near0 = (1 - time).clamp_min(1e-6).log() + CERTAINTY * (visible0 + 0.03).log()
-    near1 = time.clamp_min(1e-6).log() + CERTAINTY * (visible1 + 0.03).log()
-    unseen = 1 - torch.maximum(visible0, visible1)
-    return torch.cat((near0, near1, (unseen + 0.003).log()), 1)
 
 
 def _enlarge(values: Tensor, like: Tensor) -> Tensor:

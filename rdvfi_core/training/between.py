@@ -16,21 +16,20 @@ from ..anchors.rife import FILE as RIFE
 from ..anchors.rife import Between as Taught
 from ..anchors.rife import Rife
 from ..keyframes.autoencoder import Autoencoder
-from ..motion.adjacent import AdjacentMotion, Features
-from ..motion.between import Between, MotionBetween
+from ..motion.adjacent import AdjacentMotion
+from ..motion.between import Beside, Between, MotionBetween, View
+from ..pixels.blending import blend_prior
 from ..pixels.patches import patch_mean
 from ..pixels.warp import backward_warp, resize
 from ..precision import mixed
-from ..rendering.synthesis import blend_prior
 from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .processes import Share
-from .rendering import Footage
-from .windows import Cutting, WindowBatch
+from .windows import Cutting, Footage, WindowBatch
 
-CUTTING = Cutting(gaps=(2, 4, 6, 8, 8, 12, 16, 24), ratios=(1.0,), zooms=(0.5, 1.3), at_ends=0.1)
+CUTTING = Cutting(gaps=(2, 4, 6, 8, 8, 12, 16, 24), ratios=(1.0,), zooms=(0.5, 1.3), at_ends=0.1, beside=0.4)
 FLOW, SHARE, FRAME, LPIPS = 0.1, 0.2, 1.0, 0.2  # weights of the terms
 FLOW_PX = 10.0  # motion whose errors count half
-COARSER = 0.5  # weight of a step against the next finer one
+COARSER = 0.8  # weight of a step against the next finer one
 NEARER = 0.01  # difference between two frames' errors that decides whom to follow
 
 
@@ -52,41 +51,35 @@ def train_between(
     def batches(share: Share) -> Iterator[WindowBatch]:
         return footage.windows(plan, share, cutting=CUTTING)
 
-    def moments(window: WindowBatch, count: int) -> tuple[Tensor, Tensor]:  # truth, what the student makes of it
-        return torch.stack([resize(target, *plan.crop) for target in window.targets[:count]], 1).flatten(0, 1)
+    def truth_of(window: WindowBatch) -> Tensor:  # (P K, 3, h, w)
+        return torch.stack([resize(target, *plan.crop) for target in window.targets], 1).flatten(0, 1)
 
-    def student(window: WindowBatch) -> MotionBetween:
-        with torch.no_grad():
-            features = features_of(autoencoder, motion, torch.cat(window.ends))
-        first, second = (features[half] for half in torch.arange(2 * len(window.first)).chunk(2))
+    def student(window: WindowBatch) -> tuple[MotionBetween, Tensor, Tensor, Tensor]:
+        views, beside = look(autoencoder, motion, window)
         times = torch.tensor(window.times, device=plan.device).expand(len(window.first), -1)
-        return between(first, second, *window.ends, times)
+        found = between(*views, times, *beside)
+        return found, *(end.repeat_interleave(times.shape[1], 0) for end in window.ends), times.flatten()
 
     def losses(window: WindowBatch, progress: float) -> Losses:
         window = window.to(plan.device)
-        truth = moments(window, len(window.times))
-        tau = torch.tensor(window.times, device=plan.device).repeat(len(window.first))
-        image0, image1 = (end.repeat_interleave(len(window.times), 0) for end in window.ends)
+        truth = truth_of(window)
         with mixed(plan.device):
+            found, image0, image1, tau = student(window)
             with torch.no_grad():
                 taught = teacher(image0, image1, tau)
-            found = student(window)
             frame, share = merged(found, image0, image1, tau)
             terms = between_losses(found, taught, frame, share, truth)
-            inner = (tau > 0) & (tau < 1)
-            some = inner.nonzero()[:: len(window.times), 0]  # LPIPS is dear
+            some = ((tau > 0) & (tau < 1)).nonzero()[:: len(window.times), 0]  # LPIPS is dear
             terms["lpips"] = lpips(frame[some], truth[some]).sum() / max(1, len(some))
             terms["loss"] = terms["loss"] + LPIPS * terms["lpips"]
         return terms
 
     def sheet(window: WindowBatch) -> Sheet:
         window = window.to(plan.device)
-        truth = moments(window, len(window.times))
-        tau = torch.tensor(window.times, device=plan.device).repeat(len(window.first))
-        image0, image1 = (end.repeat_interleave(len(window.times), 0) for end in window.ends)
+        truth = truth_of(window)
         with torch.no_grad(), mixed(plan.device):
-            frame, _ = merged(student(window), image0, image1, tau)
-            taught = teacher(image0, image1, tau).frame
+            found, image0, image1, tau = student(window)
+            frame, taught = merged(found, image0, image1, tau)[0], teacher(image0, image1, tau).frame
         rows = {}
         for i in range(0, min(8, len(tau)), 2):
             pictures = (image0[i], truth[i], frame[i].clamp(0, 1), taught[i].clamp(0, 1), image1[i])
@@ -97,8 +90,19 @@ def train_between(
     return run.averaged["between"]
 
 
-def features_of(autoencoder: Autoencoder, motion: AdjacentMotion, images: Tensor) -> Features:
-    return motion.encode(autoencoder.encode(images).contiguous(memory_format=torch.channels_last))
+@torch.no_grad()
+def look(
+    autoencoder: Autoencoder, motion: AdjacentMotion, window: WindowBatch
+) -> tuple[tuple[View, View], tuple[Beside | None, Beside | None]]:
+    """A window's ends as phase 1 sees them, and the frames beside them."""
+    count = len(window.first)
+    images = torch.cat((*window.ends, *(() if window.beside is None else window.beside.unbind(1))))
+    features = motion.encode(autoencoder.encode(images).contiguous(memory_format=torch.channels_last))
+    views = [View(images[i : i + count], features[i : i + count]) for i in range(0, len(images), count)]
+    before, after = (
+        (Beside(v, time) for v, time in zip(views[2:], (-1.0, 2.0), strict=True)) if views[2:] else (None,) * 2
+    )
+    return tuple(views[:2]), (before, after)
 
 
 def merged(

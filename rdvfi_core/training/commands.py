@@ -21,9 +21,9 @@ from ..weights.networks import NETWORKS, load_networks
 from .engine import TrainingPlan
 from .generation import TERMS
 from .processes import Processes, own_device
-from .rendering import Footage
 from .schedule import Schedule
 from .stages import ALONE, STAGES, Request, Stage
+from .windows import Footage
 
 LICENCE = "Apache-2.0"
 ONLY = {  # options that some stages alone understand

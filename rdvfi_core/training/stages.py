@@ -18,7 +18,8 @@ from .fusion import train_fusion
 from .generation import train_generation
 from .losses import FrameLoss
 from .motion import train_motion
-from .rendering import Footage, train_rendering
+from .rendering import train_rendering
+from .windows import Footage
 
 Networks = dict[str, nn.Module]
 
@@ -77,9 +78,9 @@ def _fusion(plan: TrainingPlan, networks: Networks, request: Request) -> Network
 
 def _rendering(joint: bool) -> Callable[[TrainingPlan, Networks, Request], Networks]:
     def train(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
-        given = (networks[n] for n in ("autoencoder", "motion", "synthesis"))
-        motion, synthesis = train_rendering(plan, *given, request.footage, request.frame_loss(plan), joint)
-        return {"motion": motion, "synthesis": synthesis}
+        given = (networks[n] for n in ("autoencoder", "motion", "between", "synthesis"))
+        between, synthesis = train_rendering(plan, *given, request.footage, request.frame_loss(plan), joint)
+        return {"between": between, "synthesis": synthesis}
 
     return train
 
@@ -148,7 +149,7 @@ STAGES = {
         "phi_s, without keyframes",
         _rendering(False),
         fresh=("synthesis",),
-        needs=("motion",),
+        needs=("motion", "between"),
         asks=("clips",),
         steps=20000,
         batch=4,
@@ -156,9 +157,9 @@ STAGES = {
         rate=4e-4,
     ),
     "joint": Stage(
-        "phi1 and phi_s, without keyframes",
+        "motion in between and phi_s, without keyframes",
         _rendering(True),
-        needs=("motion", "synthesis"),
+        needs=("motion", "between", "synthesis"),
         asks=("clips",),
         steps=20000,
         batch=4,
@@ -168,7 +169,7 @@ STAGES = {
     "decoding": Stage(
         "stage 1 of the paper: phi1, phi2 and phi_s through keyframes",
         _decoding,
-        needs=("motion", "fusion", "synthesis"),
+        needs=("motion", "between", "fusion", "synthesis"),
         steps=20000,
         batch=4,
         crop=(160, 224),
@@ -178,7 +179,7 @@ STAGES = {
         "stage 2 of the paper: the one-step generator",
         _generator,
         fresh=("generator",),
-        needs=("motion", "fusion", "synthesis"),
+        needs=("motion", "between", "fusion", "synthesis"),
         steps=40000,
         batch=8,
         crop=(128, 192),

@@ -14,6 +14,7 @@ from ..conventions import MOTION_AREA
 from ..pixels.warp import resize
 from ..scenes.scenes import draw_scenes
 from ..scenes.textures import Textures
+from .engine import TrainingPlan
 from .pairs import loaded
 from .processes import ALL, Share, own_numbers
 from .store import FRAMES_KEPT, ClipStore
@@ -34,6 +35,7 @@ class Cutting:
     ratios: tuple[float, ...] = RATIOS
     zooms: tuple[float, float] = (0.8, 1.3)  # least and most: 1 is the motion grid of whole frames
     at_ends: float = 0.0  # share of targets that are one of the ends themselves
+    beside: float = 0.0  # share of batches that show the frames as far before and after the ends as these lie apart
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class WindowBatch:
     times: tuple[float, ...]
     knots: Tensor  # (P, M, 3, h, w) on the motion grid: I0, the keyframes, I1
     knot_times: tuple[float, ...]  # M of them
+    beside: Tensor | None = None  # (P, 2, 3, h, w) on the motion grid: at the times -1 and 2
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]:  # (P, 3, h, w) each, on the motion grid
@@ -114,34 +117,35 @@ class Windows(IterableDataset):
     def _cut(self, store: ClipStore, size: tuple[int, int], ratio: float, generator: torch.Generator) -> WindowBatch:
         for _ in range(GAPS_TRIED):
             length = store.length(_integer(len(store), generator))
-            gaps = [gap for gap in self.gaps if gap < length]
+            beside = self.cutting.beside and torch.rand((), generator=generator).item() < self.cutting.beside
+            gaps = [gap for gap in self.gaps if (3 * gap if beside else gap) < length]
             if not gaps:
                 continue
             gap = gaps[_integer(len(gaps), generator)]
+            outside = (-gap, 2 * gap) if beside else ()
             between = sorted(self._offset(gap, generator) for _ in range(TARGETS))
             knots = range(0, gap + 1, gap // (self.keyframes + 1)) if self.keyframes else (0, gap)
-            windows = self._windows(store, gap, [*between, *knots], size, ratio, generator)
+            windows = self._windows(store, [*between, *outside, *knots], size, ratio, generator)
             if windows is not None:
-                targets, knots = windows[:TARGETS], windows[TARGETS:]
+                targets, outside, knots = windows.split((TARGETS, len(outside), len(windows) - TARGETS - len(outside)))
                 times = [offset / gap for offset in between]
                 if _integer(2, generator):
-                    knots, times = knots.flip(0), [1 - tau for tau in times]
-                return self._collect(targets, times, knots)
+                    knots, outside, times = knots.flip(0), outside.flip(0), [1 - tau for tau in times]
+                return self._collect(targets, times, knots, outside)
         raise ValueError(
             f"No {self.batch} windows of {min(self.gaps) + 1} frames could be read from {self.clips}; see the log for "
             "the clips that were left out, and give longer ones."
         )
 
     def _windows(
-        self, store: ClipStore, gap: int, offsets: list[int], size: tuple[int, int], ratio: float,
-        generator: torch.Generator,
+        self, store: ClipStore, offsets: list[int], size: tuple[int, int], ratio: float, generator: torch.Generator
     ) -> Tensor | None:  # (offsets, P, 3, H, W)  # fmt: skip
-        windows = []
+        windows, span = [], max(offsets) - min(offsets)
         for _ in range(DRAWS * self.batch):
             index = _integer(len(store), generator)
-            if store.length(index) <= gap:
+            if store.length(index) <= span:
                 continue
-            start = _integer(store.length(index) - gap, generator)
+            start = _integer(store.length(index) - span, generator) - min(offsets)
             wanted = sorted({start + offset for offset in offsets})
             frames = store.frames(index, wanted)
             if frames is None:
@@ -171,17 +175,45 @@ class Windows(IterableDataset):
         images = torch.stack(rendered, 1)
         return self._collect(images[:TARGETS], times, images[TARGETS:])
 
-    def _collect(self, targets: Tensor, times: list[float], knots: Tensor) -> WindowBatch:
-        """targets (T, P, 3, H, W), knots (M, P, 3, H, W)."""
-        small = resize(knots.flatten(0, 1), *self.crop).unflatten(0, knots.shape[:2])
+    def _collect(
+        self, targets: Tensor, times: list[float], knots: Tensor, outside: Tensor | None = None
+    ) -> WindowBatch:
+        """targets (T, P, 3, H, W), knots (M, P, 3, H, W), outside as knots, two or none."""
+        small, beside = self._small(knots), self._small(outside) if outside is not None and len(outside) else None
         knot_times = tuple(i / (len(knots) - 1) for i in range(len(knots)))
-        return WindowBatch(knots[0], knots[-1], tuple(targets), tuple(times), small.transpose(0, 1), knot_times)
+        return WindowBatch(knots[0], knots[-1], tuple(targets), tuple(times), small, knot_times, beside)
+
+    def _small(self, frames: Tensor) -> Tensor:  # (M, P, 3, H, W) -> (P, M, 3, h, w)
+        return resize(frames.flatten(0, 1), *self.crop).unflatten(0, frames.shape[:2]).transpose(0, 1)
 
 
 def window_stream(data: Windows, workers: int) -> Iterator[WindowBatch]:
     """Folders are checked here and not in a loading process, where an error is no single sentence."""
     data.check()
     return loaded(data, workers)
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Where frames come from."""
+
+    clips: str | None  # a folder of videos and folders of frames; None: rendered scenes only
+    textures: str | None  # a folder of photographs for rendered scenes; None: procedural ones
+    rendered: float = 0.4  # share of batches that are rendered scenes
+
+    def windows(
+        self,
+        plan: TrainingPlan,
+        share: Share,
+        keyframes: int = 0,
+        largest: float = 90.0,
+        cutting: Cutting = Cutting(),  # noqa: B008 (frozen)
+    ) -> Iterator[WindowBatch]:
+        windows = Windows(
+            self.clips, self.textures, plan.seed, plan.batch, plan.crop, share, self.rendered, keyframes, largest,
+            cutting=cutting,
+        )  # fmt: skip
+        return window_stream(windows, plan.workers)
 
 
 def _cut_window(
