@@ -1,4 +1,4 @@
-"""How far frames are from the true ones, through piq.
+"""How far frames are from the true ones, through piq and `anchors`.
 
 PSNR, SSIM, HaarPSI and sharpness need nothing else. LPIPS, FID and FVD are what networks see: each is computed only
 where the network's weight files are given by path, and a report says which ones are left out. Nothing is downloaded."""
@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..perceptual import BACKBONE, HEADS, load_lpips
+from ..anchors import ENVIRONMENT
+from ..anchors.lpips import Lpips, files
 from .features import SHORTEST_VIDEO, frame_features, video_features
 from .protocols import Protocol
 
@@ -26,11 +27,12 @@ LABELS = {  # metric -> (heading, decimals)
     "fid": ("FID", 2),
     "fvd": ("FVD", 2),
 }
+BACKBONE = "alex"  # of LPIPS: as papers report it
 # Of single frames. Higher is better; the best sharpness is 1.
 ALWAYS = ("psnr", "ssim", "haarpsi", "sharpness")
 LOWER_IS_BETTER = ("lpips", "fid", "fvd")
 OPTIONS = {
-    "lpips": f"--lpips FOLDER with {BACKBONE} and {HEADS}",
+    "lpips": f"--anchors FOLDER, or {ENVIRONMENT} in the environment, with {' and '.join(files(BACKBONE))}",
     "fid": "--fid FILE, the weights of pytorch-fid (pt_inception-2015-12-05-6726825d.pth)",
     "fvd": "--fvd FILE, an I3D network as TorchScript (i3d_torchscript.pt)",
 }
@@ -49,17 +51,19 @@ class Metrics:
 
     @classmethod
     def load(
-        cls, lpips: Path | None, fid: Path | None, fvd: Path | None, device: torch.device | str = "cpu"
+        cls, anchors: Path | None, fid: Path | None, fvd: Path | None, device: torch.device | str = "cpu"
     ) -> Metrics:
-        """Those whose files are given; a file that is not what it should be is refused with a ValueError."""
-        given = {"lpips": lpips, "fid": fid, "fvd": fvd}
+        """Those whose files are given, LPIPS' in the folder of anchors; a file that is not what it should be is refused
+        with a ValueError."""
+        given = {"lpips": anchors, "fid": fid, "fvd": fvd}
         features = {} if fid is None else {"fid": frame_features(fid, device)}
         if fvd is not None:
             features["fvd"] = video_features(fvd, device)
         left_out = {name: _reason(name) for name, path in given.items() if path is None}
-        distance = None if lpips is None else load_lpips(lpips, device)
-        if distance is not None:
-            distance.reduction = "none"
+        missing = [name for name in files(BACKBONE) if anchors is not None and not (anchors / name).is_file()]
+        if missing:
+            left_out["lpips"] = f"the folder of anchors has no {' and no '.join(missing)}"
+        distance = None if "lpips" in left_out else Lpips.load(anchors, BACKBONE, device)
         return cls(distance, features, left_out, torch.device(device))
 
     @property
@@ -77,6 +81,7 @@ class Metrics:
         features = {name: function for name, function in self.features.items() if name != "fvd"}
         return replace(self, features=features, left_out=self.left_out | {"fvd": reason})
 
+    @torch.no_grad()
     def measure(
         self,
         frames: Tensor,  # (T, 3, H, W) in [0, 1]; values outside are clamped
@@ -84,7 +89,7 @@ class Metrics:
     ) -> dict[str, list[float]]:  # metric -> one value per frame
         scores = measure(frames, truth)
         if self.lpips is not None:
-            pairs = zip(frames.split(1), truth.split(1), strict=True)  # one by one: VGG16 takes 0.5 GB at 1080p
+            pairs = zip(frames.split(1), truth.split(1), strict=True)  # one by one, which bounds memory
             values = [self.lpips(a.float().clamp(0, 1).to(self.device), b.to(self.device)) for a, b in pairs]
             scores["lpips"] = torch.cat(values).cpu().tolist()
         return scores

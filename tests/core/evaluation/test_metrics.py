@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from random_anchors import random_anchors
 from torch import Tensor
 
 from rdvfi_core.evaluation.baselines import blend
@@ -15,7 +16,6 @@ from rdvfi_core.evaluation.features import empty_inception, frechet_distance, vi
 from rdvfi_core.evaluation.metrics import ALWAYS, Metrics
 from rdvfi_core.evaluation.protocols import PROTOCOLS, Protocol
 from rdvfi_core.evaluation.runner import evaluate
-from rdvfi_core.perceptual import BACKBONE, HEADS
 
 pytest.importorskip("piq")
 
@@ -47,13 +47,7 @@ def networks(tmp_path_factory) -> Path:
         state[name] = torch.ones(tensor.shape) if ones else random(tensor)
     torch.save(state, folder / "inception.pth")
     torch.jit.script(TinyI3D()).save(str(folder / "i3d.pt"))
-    from torchvision.models import vgg16
-
-    with torch.device("meta"):
-        features = vgg16(weights=None).features.state_dict()
-    torch.save({f"features.{name}": random(tensor) for name, tensor in features.items()}, folder / BACKBONE)
-    torch.save([torch.rand(1, c, 1, 1, generator=generator) for c in (64, 128, 256, 512, 512)], folder / HEADS)
-    return folder
+    return random_anchors(folder)
 
 
 def test_frechet_distance_of_known_gaussians():
@@ -123,12 +117,15 @@ def _picture(path: Path) -> Tensor:
 
 def test_wrong_files_are_refused_in_one_sentence(networks, tmp_path):
     (tmp_path / "torn").write_bytes(b"torn")
+    (tmp_path / "torn anchors").mkdir()
+    for name in ("alexnet.pth", "lpips_alex.pth"):
+        (tmp_path / "torn anchors" / name).write_bytes(b"torn")
     for given, words in (
         ({"fid": tmp_path / "none"}, "There is no file"),
         ({"fid": tmp_path / "torn"}, "is damaged or no PyTorch file"),
-        ({"fid": networks / BACKBONE}, "not those of pytorch-fid's InceptionV3"),
+        ({"fid": networks / "alexnet.pth"}, "not those of pytorch-fid's InceptionV3"),
         ({"fvd": tmp_path / "torn"}, "is no TorchScript file"),
-        ({"lpips": tmp_path}, "LPIPS needs"),
+        ({"anchors": tmp_path / "torn anchors"}, "is damaged or no PyTorch file"),
     ):
         with pytest.raises(ValueError, match=words):
-            Metrics.load(**({"lpips": None, "fid": None, "fvd": None} | given))
+            Metrics.load(**({"anchors": None, "fid": None, "fvd": None} | given))
