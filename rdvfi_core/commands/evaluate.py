@@ -29,8 +29,9 @@ from .evaluate_methods import CORE, DEFAULT_METHODS, METHODS, Methods, methods_a
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Hides frames of clips, interpolates them and reports PSNR, SSIM, HaarPSI and sharpness; where their networks' "
-        'weights are given, LPIPS, FID and FVD. Needs the extra `evaluate`: pip install -e ".[evaluate]"'
+        "Hides frames of clips, interpolates them and reports PSNR, SSIM, HaarPSI and sharpness; FLIP; where their "
+        "networks' weights are given, LPIPS, FID and FVD. "
+        'Needs the extra `evaluate`: pip install -e ".[evaluate]"'
     )
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="holds video files, or folders of jpg or png frames, at any depth")
@@ -60,6 +61,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="write REPORT.json, REPORT.md, and for clips REPORT_sheet.png: the worst and best")  # fmt: skip
     add("--sheets", metavar="DIR", type=Path, help="write a picture per clip: inputs, truth, methods, errors, motion")
     add("--anchors", metavar="FOLDER", type=Path, help=f"adds LPIPS and the method rife: {OPTIONS['lpips']}")
+    add("--flip", action="store_const", const=True, help="adds FLIP: half a second a frame of 640x360")
     for name in ("fid", "fvd"):
         option, _, what = OPTIONS[name].partition(" ")
         add(option, metavar=what.split(" ")[0].strip(","), type=Path, help=f"adds {name.upper()}: {what}")
@@ -81,7 +83,8 @@ def run(args: Namespace) -> None:
 def _run_clips(args: Namespace) -> None:
     protocol, anchors = PROTOCOLS[args.protocol], anchors_folder(args.anchors)
     methods = Methods.asked(args, anchors, protocol)
-    metrics = Metrics.load(anchors, args.fid, args.fvd, checked_device(args.device) or default_device())
+    device = checked_device(args.device) or default_device()
+    metrics = Metrics.load(anchors, bool(args.flip), args.fid, args.fvd, device)
     sheets = ClipSheets(args.sheets, methods.flows) if args.sheets else None
     with methods.running() as found, progress_bar("clips", unit="clip") as progress:
         report = evaluate(args.folder, protocol, found, metrics, sheets, args.limit, progress)
@@ -137,7 +140,7 @@ def _run_cuts(args: Namespace) -> None:
 OTHERS = {"scenes": _run_scenes, "motion": _run_motion, "reconstruction": _run_reconstruction, "cuts": _run_cuts}
 # Options that not every protocol has a use for.
 ONLY = (
-    dict.fromkeys(("fid", "fvd", "sheets"), tuple(PROTOCOLS))
+    dict.fromkeys(("flip", "fid", "fvd", "sheets"), tuple(PROTOCOLS))
     | dict.fromkeys(("methods", "anchors", "comfyui", *CORE), (*PROTOCOLS, "scenes"))
     | dict.fromkeys(("device", "weights"), (*PROTOCOLS, "scenes", "motion", "reconstruction"))
     | {"seed": ("cuts",)}

@@ -1,7 +1,7 @@
-"""LPIPS, FID and FVD on networks of the right form with random weights; the Frechet distance on known Gaussians."""
+"""LPIPS, FLIP, FID and FVD, on small or random networks; the Frechet distance on known Gaussians."""
 
 import json
-from dataclasses import replace
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +87,8 @@ def test_distances_that_networks_see(networks, tmp_path):
         noise = np.random.default_rng(shift).integers(0, 255, (64, 64 + 9 * shift, 3), dtype=np.uint8)
         for index in range(9):
             Image.fromarray(noise[:, shift * index : shift * index + 64]).save(folder / f"{index}.png")
-    metrics = Metrics.load(networks, networks / "inception.pth", networks / "i3d.pt")
-    assert metrics.names == (*ALWAYS, "lpips") and not metrics.left_out
+    metrics = Metrics.load(networks, fid=networks / "inception.pth", fvd=networks / "i3d.pt")
+    assert metrics.names == (*ALWAYS, "lpips") and set(metrics.left_out) == {"flip"}
 
     def knows(image0, image1, times):
         folder = next(f for f in (tmp_path / "clips").iterdir() if torch.equal(_picture(f / "0.png"), image0))
@@ -103,7 +103,7 @@ def test_distances_that_networks_see(networks, tmp_path):
     assert "| method | PSNR dB | SSIM | HaarPSI | sharpness | LPIPS | FID | s per window |" in report.to_markdown()
     assert "FVD is left out: middle takes 3 of a window's 9 frames" in report.to_markdown()
 
-    videos = replace(metrics, lpips=None, features={"fvd": metrics.features["fvd"]})
+    videos = Metrics(features={"fvd": metrics.features["fvd"]}, left_out={})
     report = evaluate(tmp_path / "clips", PROTOCOLS["davis7"], {"blend": blend, "knows": knows}, videos)
     assert abs(report.distances()["knows"]["fvd"]) < 1e-9 < report.distances()["blend"]["fvd"]
     assert not report.left_out() and "| FVD |" in report.to_markdown()
@@ -128,4 +128,26 @@ def test_wrong_files_are_refused_in_one_sentence(networks, tmp_path):
         ({"anchors": tmp_path / "torn anchors"}, "is damaged or no PyTorch file"),
     ):
         with pytest.raises(ValueError, match=words):
-            Metrics.load(**({"anchors": None, "fid": None, "fvd": None} | given))
+            Metrics.load(**given)
+
+
+@pytest.mark.parametrize("kind", ["moved", "darker", "tinted"])
+def test_flip_grows_with_what_is_seen(kind):
+    pytest.importorskip("flip_evaluator")
+    truth = torch.rand(1, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    truth = torch.nn.functional.interpolate(truth, (64, 96), mode="bicubic").clamp(0, 1)
+    tint = torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1)
+    change = {"moved": lambda k: truth.roll(k, -1), "darker": lambda k: truth * (1 - k / 16)}
+    change["tinted"] = lambda k: (truth + k / 40 * tint).clamp(0, 1)
+    metrics = Metrics.load(flip=True)
+    assert metrics.names == (*ALWAYS, "flip") and "flip" not in metrics.left_out
+    frames = torch.cat([change[kind](k) for k in (0, 1, 3, 6)])
+    found = metrics.measure(frames, truth.expand(4, -1, -1, -1))["flip"]
+    assert found[0] == 0 and 0.001 < found[1] < found[2] < found[3] < 1
+
+
+def test_flip_is_left_out_with_a_sentence_where_its_package_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "flip_evaluator", None)
+    found = Metrics.load(flip=True)
+    assert found.names == ALWAYS and "is not installed (pip install flip-evaluator)" in found.left_out["flip"]
+    assert "was not asked for (--flip" in Metrics.load().left_out["flip"]

@@ -1,10 +1,8 @@
 """What a report makes of scores, on scores that are given."""
 
 import json
-from dataclasses import replace
 
 import pytest
-import torch
 
 from rdvfi_core.evaluation.metrics import ALWAYS, Metrics
 from rdvfi_core.evaluation.protocols import PROTOCOLS
@@ -13,7 +11,7 @@ from rdvfi_core.evaluation.report import ClipResult, Report, WindowResult
 
 def report_of(lpips: dict[str, list[float]]) -> Report:
     """One clip per value; method -> LPIPS of each clip."""
-    report = Report("clips", PROTOCOLS["neighbours2"], list(lpips), replace(Metrics(), lpips=torch.nn.Identity()))
+    report = Report("clips", PROTOCOLS["neighbours2"], list(lpips), Metrics({"lpips": lambda frame, truth: 0.0}))
     for index, values in enumerate(zip(*lpips.values(), strict=True)):
         scores = {
             method: dict.fromkeys(ALWAYS, [30.0]) | {"lpips": [value]}

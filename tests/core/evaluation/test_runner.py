@@ -54,7 +54,7 @@ def test_evaluate_end_to_end(folder, tmp_path):
 
     tree = json.loads(report.to_json())
     assert set(tree) >= {"folder", "protocol", "metrics", "methods", "mean", "left_out", "clips", "skipped"}
-    assert set(tree["left_out"]) == {"lpips", "fid", "fvd"} and not tree["interrupted"]
+    assert set(tree["left_out"]) == {"lpips", "flip", "fid", "fvd"} and not tree["interrupted"]
     assert tree["folder"] == "clips" and tree["protocol"]["offsets"] == list(GAP7.offsets)
     assert tree["mean"]["dis"]["psnr"] == pytest.approx(report.mean("dis", "psnr"), abs=1e-4)
     window = tree["clips"][0]["windows"][1]
