@@ -59,7 +59,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--seed", type=int, metavar="S", help="of the protocol cuts: which clips are joined (default: 0)")
     add("-o", "--output", metavar="REPORT", type=Path,
         help="write REPORT.json, REPORT.md, and for clips REPORT_sheet.png: the worst and best")  # fmt: skip
-    add("--sheets", metavar="DIR", type=Path, help="write a picture per clip: inputs, truth, methods, errors, motion")
+    add("--sheets", metavar="DIR", type=Path, help="write a picture per clip: what moves most at 100 %%, "
+        "inputs, truth, methods, errors, motion")
     add("--anchors", metavar="FOLDER", type=Path, help=f"adds LPIPS and the method rife: {OPTIONS['lpips']}")
     add("--flip", action="store_const", const=True, help="adds FLIP: half a second a frame of 640x360")
     for name in ("fid", "fvd"):

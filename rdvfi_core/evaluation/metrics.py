@@ -82,6 +82,11 @@ class Metrics:
         """Of the metrics of single frames."""
         return (*ALWAYS, *self.distances)
 
+    @property
+    def ranking(self) -> str:
+        """The metric by which the worst windows and clips are found."""
+        return "lpips" if "lpips" in self.distances else "psnr"
+
     def for_protocol(self, protocol: Protocol) -> Metrics:
         """Without FVD where a window is no video: too short, or its frames are not evenly spaced."""
         frames = len(protocol.offsets) + 2

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..sheet import Cell
 from .features import frechet_distance
-from .metrics import LABELS, Metrics
+from .metrics import LABELS, OPTIONAL, Metrics
 from .protocols import Protocol
 from .tables import table, to_json
 
@@ -84,8 +84,10 @@ class Report:
         return found
 
     def ranked(self) -> list[str]:
-        """Names of the clips, the lowest PSNR of the first method first."""
-        return [clip.name for clip in sorted(self.clips, key=lambda clip: clip.mean(self.methods[0], "psnr"))]
+        """Names of the clips, the first method's worst first: by LPIPS where it is measured, otherwise by PSNR."""
+        metric = self.metrics.ranking
+        clips = sorted(self.clips, key=lambda clip: clip.mean(self.methods[0], metric), reverse=metric in OPTIONAL)
+        return [clip.name for clip in clips]
 
     def add(self, result: ClipResult, row: list[Cell], features: Features) -> None:
         """Takes in a clip. Pictures are kept of the worst and the best only, so memory does not grow with clips."""
