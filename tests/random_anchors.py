@@ -23,6 +23,8 @@ def write_rife(path: Path) -> Rife:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = Rife(4, (16, 12, 8, 8, 8))
+    for stage in network.blocks:
+        stage.lastconv[0].weight.data *= 6  # motions of several px, shares far from one half
     state = network.state_dict().items()
     torch.save({re.sub(r"^blocks\.(\d)", r"module.block\1", key): value for key, value in state}, path)
     return network.eval()
