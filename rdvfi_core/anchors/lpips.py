@@ -36,6 +36,11 @@ BACKBONES = {
 }
 
 
+def files(backbone: str) -> tuple[str, str]:
+    """Names of the two files that LPIPS is read from."""
+    return BACKBONES[backbone].file, f"lpips_{backbone}.pth"
+
+
 class Lpips(nn.Module):
     def __init__(self, backbone: str, features: dict[str, Tensor], weights: dict[str, Tensor]):
         """features: "features.N.weight" and "features.N.bias"; weights: "linK.model.1.weight", (1, C, 1, 1)."""
@@ -53,7 +58,7 @@ class Lpips(nn.Module):
     def load(cls, folder: Path | str, backbone: str = "alex", device: torch.device | str = "cpu") -> Lpips:
         """folder: holds alexnet.pth or vgg16.pth (torchvision's names of the convolutions) and lpips_alex.pth or
         lpips_vgg.pth (as in the package lpips). Raises ValueError of one sentence."""
-        names = BACKBONES[backbone].file, f"lpips_{backbone}.pth"
+        names = files(backbone)
         try:
             return cls(backbone, *(_read(Path(folder) / name) for name in names)).to(device)
         except KeyError as error:

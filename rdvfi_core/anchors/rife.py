@@ -126,5 +126,8 @@ def _down(given: int, width: int) -> nn.Sequential:
 
 
 def _padded(image: Tensor) -> Tensor:
-    bottom, right = (-side % MULTIPLE for side in image.shape[-2:])
-    return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
+    """As ComfyUI's core pads: mirrored, where the picture is large enough."""
+    sides = image.shape[-2:]
+    bottom, right = (-side % MULTIPLE for side in sides)
+    mode = "reflect" if bottom < sides[0] and right < sides[1] else "replicate"
+    return F.pad(image, (0, right, 0, bottom), mode=mode) if bottom or right else image

@@ -3,14 +3,17 @@ several of them share."""
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 
 from tqdm import tqdm
 
+from ..anchors import ENVIRONMENT
 from ..callbacks import Progress
 from ..inputs import check_fps
 from ..keyframes.keyframes import SOURCES
@@ -32,6 +35,16 @@ def add_keyframe_arguments(parser) -> None:  # an ArgumentParser or a group of o
         help="straight: none, motion between two frames runs straight; generated: keyframes imagined by the "
         "generator; auto: generated where the weights hold a generator (default)",
     )
+
+
+def anchors_folder(given: Path | None) -> Path | None:
+    """The folder of --anchors, or of the environment variable; None without either."""
+    name, folder = "--anchors", given
+    if folder is None and os.environ.get(ENVIRONMENT):
+        name, folder = ENVIRONMENT, Path(os.environ[ENVIRONMENT])
+    if folder is not None and not folder.is_dir():
+        raise ValueError(f"{name} {folder} is not a folder; give the one that holds RIFE's and LPIPS' files.")
+    return folder
 
 
 def load_interpolator(args: Namespace):

@@ -5,34 +5,33 @@ rendered scenes (scenes); how close phi1 comes to exact flow (motion); how well 
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from torch import Tensor
-
 from ..errors import Interrupted
-from ..evaluation.baselines import BASELINES, FLOWS
-from ..evaluation.core_interpolation import CoreInterpolation, core_weights
 from ..evaluation.metrics import OPTIONS, Metrics
-from ..evaluation.pictures import ClipSheets, FlowAt, contact_sheet
-from ..evaluation.protocols import PROTOCOLS, Protocol
-from ..evaluation.runner import Method, evaluate
+from ..evaluation.pictures import ClipSheets, contact_sheet
+from ..evaluation.protocols import PROTOCOLS
+from ..evaluation.runner import evaluate
 from ..evaluation.tables import to_json, write
 from ..precision import default_device
-from . import add_model_arguments, checked_device, count_argument, load_interpolator, progress_bar, refuse_unused
-
-KEYFRAMES = {"rdvfi": "auto", "straight": "straight"}  # methods of this package: how they get their keyframes
-CORE = ("rife", "film")  # methods of ComfyUI's core
-METHODS = (*KEYFRAMES, *BASELINES, *CORE)
-DEFAULT_METHODS = ("rdvfi", "straight", "blend", "dis")
+from . import (
+    add_model_arguments,
+    anchors_folder,
+    checked_device,
+    count_argument,
+    load_interpolator,
+    progress_bar,
+    refuse_unused,
+)
+from .evaluate_methods import CORE, DEFAULT_METHODS, METHODS, Methods, methods_argument
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Hides frames of clips, interpolates them and reports PSNR, SSIM, HaarPSI and sharpness; LPIPS, FID and FVD "
-        'where their networks\' weights are given. Needs the extra `evaluate`: pip install -e ".[evaluate]"'
+        "Hides frames of clips, interpolates them and reports PSNR, SSIM, HaarPSI and sharpness; FLIP; where their "
+        "networks' weights are given, LPIPS, FID and FVD. "
+        'Needs the extra `evaluate`: pip install -e ".[evaluate]"'
     )
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="holds video files, or folders of jpg or png frames, at any depth")
@@ -54,20 +53,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=methods_argument,
         metavar="LIST",
         help=f"of {', '.join(METHODS)}; the first one ranks the clips (default: {','.join(DEFAULT_METHODS)}, and those "
-        "of --comfyui)",
+        "of --anchors and --comfyui)",
     )
     add("--limit", type=count_argument, metavar="N", help="the first N clips, scenes or photographs only, or N joins")
     add("--seed", type=int, metavar="S", help="of the protocol cuts: which clips are joined (default: 0)")
     add("-o", "--output", metavar="REPORT", type=Path,
         help="write REPORT.json, REPORT.md, and for clips REPORT_sheet.png: the worst and best")  # fmt: skip
-    add("--sheets", metavar="DIR", type=Path, help="write a picture per clip: inputs, truth, methods, errors, motion")
-    for name in ("lpips", "fid", "fvd"):
+    add("--sheets", metavar="DIR", type=Path, help="write a picture per clip: what moves most at 100 %%, "
+        "inputs, truth, methods, errors, motion")
+    add("--anchors", metavar="FOLDER", type=Path, help=f"adds LPIPS and the method rife: {OPTIONS['lpips']}")
+    add("--flip", action="store_const", const=True, help="adds FLIP: half a second a frame of 640x360")
+    for name in ("fid", "fvd"):
         option, _, what = OPTIONS[name].partition(" ")
         add(option, metavar=what.split(" ")[0].strip(","), type=Path, help=f"adds {name.upper()}: {what}")
-    add("--comfyui", metavar="PATH", type=Path, help="a ComfyUI, whose RIFE and FILM become methods")
+    add("--comfyui", metavar="PATH", type=Path, help="a ComfyUI, whose RIFE and FILM become methods; "
+        "RIFE only where --anchors has none")
     for name in CORE:
         add(f"--{name}", metavar="FILE", type=Path,
-            help=f"{name.upper()}'s weights (default: found in ComfyUI's models/frame_interpolation)")  # fmt: skip
+            help=f"{name.upper()}'s weights for it (default: found in models/frame_interpolation)")  # fmt: skip
     add_model_arguments(parser)
 
 
@@ -79,12 +82,14 @@ def run(args: Namespace) -> None:
 
 
 def _run_clips(args: Namespace) -> None:
-    protocol = PROTOCOLS[args.protocol]
-    with _methods(args, protocol) as (methods, flows):
-        metrics = Metrics.load(args.lpips, args.fid, args.fvd, checked_device(args.device) or default_device())
-        sheets = ClipSheets(args.sheets, flows) if args.sheets else None
-        with progress_bar("clips", unit="clip") as progress:
-            report = evaluate(args.folder, protocol, methods, metrics, sheets, args.limit, progress)
+    protocol, anchors = PROTOCOLS[args.protocol], anchors_folder(args.anchors)
+    methods = Methods.asked(args, anchors, protocol)
+    device = checked_device(args.device) or default_device()
+    metrics = Metrics.load(anchors, bool(args.flip), args.fid, args.fvd, device)
+    sheets = ClipSheets(args.sheets, methods.flows) if args.sheets else None
+    with methods.running() as found, progress_bar("clips", unit="clip") as progress:
+        report = evaluate(args.folder, protocol, found, metrics, sheets, args.limit, progress)
+    report.absent = methods.absent
     finish(args.output, report.to_json(), report.to_markdown())
     if args.output is not None:
         contact_sheet(report, args.output.with_name(f"{args.output.stem}_sheet.png"))
@@ -97,8 +102,9 @@ def _run_scenes(args: Namespace) -> None:
     from ..evaluation.scenes import MAGNITUDES, PATHS, scene_cases
 
     count = args.limit or len(MAGNITUDES) * len(PATHS)
-    with _methods(args) as (methods, _), progress_bar("scenes", unit="scene") as progress:
-        found = {name: on_ends(method) for name, method in methods.items()}
+    methods = Methods.asked(args, anchors_folder(args.anchors))
+    with methods.running() as running, progress_bar("scenes", unit="scene") as progress:
+        found = {name: on_ends(method) for name, method in running.items()}
         report = score_scenes(scene_cases(args.folder, count), found, lambda done: progress(done, count))
     finish(args.output, report.to_json(), report.to_markdown())
     if report.interrupted:
@@ -135,84 +141,11 @@ def _run_cuts(args: Namespace) -> None:
 OTHERS = {"scenes": _run_scenes, "motion": _run_motion, "reconstruction": _run_reconstruction, "cuts": _run_cuts}
 # Options that not every protocol has a use for.
 ONLY = (
-    dict.fromkeys(("lpips", "fid", "fvd", "sheets"), tuple(PROTOCOLS))
-    | dict.fromkeys(("methods", "comfyui", *CORE), (*PROTOCOLS, "scenes"))
+    dict.fromkeys(("flip", "fid", "fvd", "sheets"), tuple(PROTOCOLS))
+    | dict.fromkeys(("methods", "anchors", "comfyui", *CORE), (*PROTOCOLS, "scenes"))
     | dict.fromkeys(("device", "weights"), (*PROTOCOLS, "scenes", "motion", "reconstruction"))
     | {"seed": ("cuts",)}
 )
-
-
-def methods_argument(text: str) -> list[str]:
-    """ "rdvfi, blend" -> names in this order, each once."""
-    names = list(dict.fromkeys(part.strip() for part in text.split(",")))
-    for name in names:
-        if name not in METHODS:
-            raise ArgumentTypeError(f"{name!r} is not a method; choose from {', '.join(METHODS)}.")
-    return names
-
-
-@contextmanager
-def _methods(
-    args: Namespace, protocol: Protocol | None = None
-) -> Iterator[tuple[dict[str, Method], dict[str, FlowAt]]]:
-    """By name, in the order asked for, and the motion that those find who have nothing but the ends. The networks are
-    loaded only if a method needs them; ComfyUI's process ends with the block."""
-    weights = _core_weights(args)
-    names = args.methods or [*DEFAULT_METHODS, *weights]
-    core = {name: CoreInterpolation(args.comfyui, weights[name]) for name in names if name in CORE}
-    own = [name for name in names if name in KEYFRAMES]
-    interpolator = load_interpolator(args) if own else None
-
-    def method(keyframes: str) -> Method:
-        return lambda image0, image1, times: interpolator(image0, image1, times, keyframes=keyframes)
-
-    def flow(keyframes: str) -> FlowAt:
-        return lambda image0, image1, tau: interpolator.fit(image0, image1, keyframes=keyframes).sample(tau).to0
-
-    def through_keyframes(
-        image0: Tensor, image1: Tensor, times: list[float], frames: Tensor, at: list[float]
-    ) -> Tensor:
-        return interpolator.render(image0, image1, interpolator.fit_frames(image0, image1, frames, at), times)
-
-    def among_neighbours(image0: Tensor, image1: Tensor, times: list[float], frames: Tensor, at: list[float]) -> Tensor:
-        return interpolator(image0, image1, times, before=frames[0], after=frames[1])
-
-    found = BASELINES | core | {name: method(KEYFRAMES[name]) for name in own}
-    flows = FLOWS | {name: flow(KEYFRAMES[name]) for name in own}
-    if protocol is not None and protocol.shown:
-        own = through_keyframes if protocol.keyframes else among_neighbours
-        found = {name: _from_ends(method) for name, method in found.items()} | {"rdvfi": own}
-        flows.pop("rdvfi", None)
-    try:
-        for process in core.values():
-            process.start()
-        yield {name: found[name] for name in names}, flows
-    finally:
-        for process in core.values():
-            process.close()
-
-
-def _from_ends(method: Method) -> Method:
-    """The method without a look at other frames."""
-    return lambda image0, image1, times, *beside: method(image0, image1, times)
-
-
-def _core_weights(args: Namespace) -> dict[str, Path]:
-    given = {name: getattr(args, name) for name in CORE}
-    asked = [name for name in CORE if name in (args.methods or ()) or given[name] is not None]
-    if args.comfyui is None:
-        if asked:
-            raise ValueError(f"The method {asked[0]} runs in ComfyUI; give its folder with --comfyui PATH.")
-        return {}
-    weights = core_weights(args.comfyui, given)
-    missing = [name for name in asked if name not in weights]
-    if missing or not weights:
-        name = (missing or CORE)[0]
-        raise ValueError(
-            f"There are no weights of {name.upper()} in {args.comfyui}'s models/frame_interpolation; put its file "
-            f"there, with {name} in its name, or give --{name} FILE."
-        )
-    return weights
 
 
 def finish(output: Path | None, json_text: str, markdown: str) -> None:

@@ -1,9 +1,10 @@
 """How good are the frames: clips or rendered scenes in, a report of every method's error out.
 
 protocols       which frames of a clip are given and which are asked for
-baselines       methods without training to compare with
-core_interpolation  RIFE and FILM through an installed ComfyUI, in a process of its own (core_interpolation_worker)
-metrics         PSNR, SSIM, HaarPSI, sharpness; LPIPS, FID and FVD where their networks' files are given
+baselines       methods to compare with: without training, and RIFE
+core_interpolation  FILM and core's RIFE through an installed ComfyUI, in its own process (core_interpolation_worker)
+metrics         PSNR, SSIM, HaarPSI, sharpness; LPIPS, FID and FVD where their networks' files are given; FLIP
+distances       what LPIPS and FLIP are computed by
 features        what FID and FVD are made of
 runner          runs methods over the clips of a folder
 report          what came out, as JSON and Markdown

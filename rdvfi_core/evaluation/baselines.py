@@ -1,17 +1,19 @@
-"""Interpolation without training, to compare with. Every function is a method as `runner.evaluate` takes it:
+"""Interpolation to compare with: without training, and RIFE. Every function is a method as `runner.evaluate` takes it:
 (image0 (3, H, W), image1 (3, H, W), times) -> frames (T, 3, H, W), all in [0, 1]."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..anchors.rife import Rife
 from ..pixels.warp import backward_warp
 from ..video.colour import to_integers
 
@@ -89,6 +91,19 @@ def _minterpolated(frames: list[np.ndarray], rate: int) -> Iterator[tuple[Fracti
         except (av.BlockingIOError, av.EOFError):
             return
         yield frame.pts * frame.time_base, frame.to_ndarray(format="rgb24")
+
+
+def rife(path: Path, device: torch.device) -> Callable[[Tensor, Tensor, Sequence[float]], Tensor]:
+    """RIFE as a method, in this process; a file that holds none is refused with a ValueError."""
+    network = Rife.load(path, device)
+
+    @torch.inference_mode()
+    def method(image0: Tensor, image1: Tensor, times: Sequence[float]) -> Tensor:
+        pair = [image[None].float().to(device) for image in (image0, image1)]
+        frames = [network(*pair, torch.tensor([tau], device=device)).frame.clamp(0, 1).cpu() for tau in times]
+        return torch.cat(frames)
+
+    return method
 
 
 BASELINES = {"blend": blend, "dis": dis, "minterpolate": minterpolate}

@@ -1,4 +1,4 @@
-"""RIFE and FILM as baselines, as ComfyUI's own nodes load and run them.
+"""FILM and core's own RIFE as baselines, as ComfyUI's own nodes load and run them.
 
 ComfyUI needs packages, and sets global state, that have no place here: it runs in a process of its own with its own
 Python, `core_interpolation_worker.py`, which gets pairs of frames through a pipe and sends back what it made of

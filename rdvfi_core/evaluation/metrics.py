@@ -1,7 +1,8 @@
-"""How far frames are from the true ones, through piq.
+"""How far frames are from the true ones.
 
-PSNR, SSIM, HaarPSI and sharpness need nothing else. LPIPS, FID and FVD are what networks see: each is computed only
-where the network's weight files are given by path, and a report says which ones are left out. Nothing is downloaded."""
+PSNR, SSIM, HaarPSI and sharpness need piq alone. LPIPS, FID and FVD are what networks see: each is computed only where
+the network's weight files are given by path. FLIP is computed where it is asked for and its package is installed. A
+report says which ones are left out. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..perceptual import BACKBONE, HEADS, load_lpips
+from ..anchors import ENVIRONMENT
+from ..anchors.lpips import files
+from .distances import BACKBONE, Distance, flip_distance, lpips_distance
 from .features import SHORTEST_VIDEO, frame_features, video_features
 from .protocols import Protocol
 
@@ -23,14 +26,16 @@ LABELS = {  # metric -> (heading, decimals)
     "haarpsi": ("HaarPSI", 4),
     "sharpness": ("sharpness", 2),
     "lpips": ("LPIPS", 4),
+    "flip": ("FLIP", 4),
     "fid": ("FID", 2),
     "fvd": ("FVD", 2),
 }
 # Of single frames. Higher is better; the best sharpness is 1.
 ALWAYS = ("psnr", "ssim", "haarpsi", "sharpness")
-LOWER_IS_BETTER = ("lpips", "fid", "fvd")
+OPTIONAL = ("lpips", "flip", "fid", "fvd")  # lower is better
 OPTIONS = {
-    "lpips": f"--lpips FOLDER with {BACKBONE} and {HEADS}",
+    "lpips": f"--anchors FOLDER, or {ENVIRONMENT} in the environment, with {' and '.join(files(BACKBONE))}",
+    "flip": "--flip, half a second a frame of 640x360",
     "fid": "--fid FILE, the weights of pytorch-fid (pt_inception-2015-12-05-6726825d.pth)",
     "fvd": "--fvd FILE, an I3D network as TorchScript (i3d_torchscript.pt)",
 }
@@ -42,30 +47,45 @@ _Features = Callable[[Tensor], Tensor]  # (T, 3, H, W) in [0, 1] -> (n, D) on th
 class Metrics:
     """What is computed beside those of ALWAYS, and why the rest is not."""
 
-    lpips: nn.Module | None = None  # one value per frame, of frames on `device`
+    distances: dict[str, Distance] = field(default_factory=dict)  # "lpips" and "flip"
     features: dict[str, _Features] = field(default_factory=dict)  # "fid" and "fvd"
-    left_out: dict[str, str] = field(default_factory=lambda: {name: _reason(name) for name in LOWER_IS_BETTER})
-    device: torch.device = torch.device("cpu")
+    left_out: dict[str, str] = field(default_factory=lambda: {name: _reason(name) for name in OPTIONAL})
 
     @classmethod
     def load(
-        cls, lpips: Path | None, fid: Path | None, fvd: Path | None, device: torch.device | str = "cpu"
+        cls,
+        anchors: Path | None = None,  # folder of LPIPS' files
+        flip: bool = False,
+        fid: Path | None = None,
+        fvd: Path | None = None,
+        device: torch.device | str = "cpu",
     ) -> Metrics:
-        """Those whose files are given; a file that is not what it should be is refused with a ValueError."""
-        given = {"lpips": lpips, "fid": fid, "fvd": fvd}
+        """Those that are asked for; a file that is not what it should be is refused with a ValueError."""
+        given = {"lpips": anchors, "flip": flip or None, "fid": fid, "fvd": fvd}
         features = {} if fid is None else {"fid": frame_features(fid, device)}
         if fvd is not None:
             features["fvd"] = video_features(fvd, device)
         left_out = {name: _reason(name) for name, path in given.items() if path is None}
-        distance = None if lpips is None else load_lpips(lpips, device)
-        if distance is not None:
-            distance.reduction = "none"
-        return cls(distance, features, left_out, torch.device(device))
+        missing = [name for name in files(BACKBONE) if anchors is not None and not (anchors / name).is_file()]
+        if missing:
+            left_out["lpips"] = f"the folder of anchors has no {' and no '.join(missing)}"
+        found = {} if "lpips" in left_out else {"lpips": lpips_distance(anchors, device)}
+        if flip:
+            try:
+                found["flip"] = flip_distance()
+            except ImportError:
+                left_out["flip"] = "its package is not installed (pip install flip-evaluator)"
+        return cls(found, features, left_out)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the metrics of single frames."""
-        return ALWAYS if self.lpips is None else (*ALWAYS, "lpips")
+        return (*ALWAYS, *self.distances)
+
+    @property
+    def ranking(self) -> str:
+        """The metric by which the worst windows and clips are found."""
+        return "lpips" if "lpips" in self.distances else "psnr"
 
     def for_protocol(self, protocol: Protocol) -> Metrics:
         """Without FVD where a window is no video: too short, or its frames are not evenly spaced."""
@@ -83,10 +103,9 @@ class Metrics:
         truth: Tensor,  # (T, 3, H, W) in [0, 1]
     ) -> dict[str, list[float]]:  # metric -> one value per frame
         scores = measure(frames, truth)
-        if self.lpips is not None:
-            pairs = zip(frames.split(1), truth.split(1), strict=True)  # one by one: VGG16 takes 0.5 GB at 1080p
-            values = [self.lpips(a.float().clamp(0, 1).to(self.device), b.to(self.device)) for a, b in pairs]
-            scores["lpips"] = torch.cat(values).cpu().tolist()
+        frames, truth = frames.float().cpu().clamp(0, 1), truth.float().cpu()
+        for name, distance in self.distances.items():
+            scores[name] = [distance(*pair) for pair in zip(frames, truth, strict=True)]
         return scores
 
 
@@ -128,4 +147,5 @@ def _finest(frames: Tensor) -> Tensor:  # (T, 3, H, W) -> (T,)
 
 
 def _reason(name: str) -> str:
-    return f"its network's weights were not given ({OPTIONS[name]})"
+    what = "it was not asked for" if name == "flip" else "its network's weights were not given"
+    return f"{what} ({OPTIONS[name]})"

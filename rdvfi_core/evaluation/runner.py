@@ -19,7 +19,7 @@ from ..conventions import SMALLEST_SIDE
 from ..errors import Interrupted
 from ..sheet import Cell
 from ..video.colour import to_integers
-from .metrics import Metrics
+from .metrics import OPTIONAL, Metrics
 from .pictures import ClipSheets, Shown, sheet_row
 from .protocols import Protocol, windows
 from .report import TRUTH, ClipResult, Features, Report, WindowResult
@@ -82,16 +82,17 @@ def _evaluate_clip(
         raise ClipError(f"it has {count} frames, {protocol.name} needs {protocol.size}")
     results: list[WindowResult] = []
     features: Features = {metric: {} for metric in report.metrics.features}
-    worst, shown = float("inf"), None
+    worst, shown = -float("inf"), None
     for start, (frames, beside) in zip(starts, _read_windows(clip, starts, protocol), strict=True):
         if min(frames.shape[-2:]) < SMALLEST_SIDE:
             raise ClipError(f"it is {frames.shape[-1]}x{frames.shape[-2]}, no side may be under {SMALLEST_SIDE} px")
         result, made = _evaluate_window(start, frames, beside, report, methods, features, should_stop)
         results.append(result)
-        score = result.scores[report.methods[0]]["psnr"][protocol.middle]
-        if score < worst:
+        score = result.scores[report.methods[0]][report.metrics.ranking][protocol.middle]
+        badness = score if report.metrics.ranking in OPTIONAL else -score
+        if badness > worst:
             given = frames[0], frames[1 + protocol.middle], frames[-1]
-            worst, shown = score, Shown(*(f.clone() for f in given), protocol, start, made, result.scores)
+            worst, shown = badness, Shown(*(f.clone() for f in given), protocol, start, made, result.scores)
     height, width = frames.shape[-2:]
     if sheets is not None:
         sheets.write(clip.name, shown)

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..anchors.lpips import BACKBONES
 from ..clips import list_clips
 from ..commands import checked_device, count_argument, refuse_unused
 from ..keyframes.autoencoder import Autoencoder
@@ -27,8 +28,8 @@ from .windows import Footage
 
 LICENCE = "Apache-2.0"
 ONLY = {  # options that some stages alone understand
+    "anchors": ("between", "synthesis", "joint", "decoding", "generator"),
     "lpips": ("synthesis", "joint", "decoding", "generator"),
-    "anchors": ("between",),
     "rendered": ("between", "synthesis", "joint", "decoding", "generator", "backbone"),
     "terms": ("generator",),
     "cache": ("generator", "backbone"),
@@ -54,10 +55,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--clips", metavar="FOLDER", help="videos and folders of frames, at any depth")
     add("--rendered", type=_share, metavar="SHARE",
         help="share of batches that are rendered scenes instead of clips (default: 0.4)")  # fmt: skip
-    add("--lpips", metavar="FOLDER", type=Path,
-        help="holds vgg16-397923af.pth and lpips_weights.pt; without it a stand-in takes LPIPS' place")  # fmt: skip
     add("--anchors", metavar="FOLDER", type=Path,
-        help="holds rife.pth, alexnet.pth and lpips_alex.pth: RIFE to learn from, and LPIPS")  # fmt: skip
+        help="holds LPIPS' files, without which a stand-in takes LPIPS' place, and RIFE's for the stage between")  # fmt: skip
+    add("--lpips", choices=tuple(BACKBONES), help="the network of LPIPS (default: alex; the paper's is vgg)")
     add("--terms", choices=TERMS, help="what the generator's loss consists of, for the ablation (default: full)")
     add("--cache", metavar="FOLDER", type=Path, help="keep prepared batches there")
     add("--cached", type=count_argument, metavar="N", help="how many (default: 1000)")
@@ -111,8 +111,8 @@ def run(args: Namespace) -> None:
     plan = _plan(args, stage, device)
     footage = Footage(args.clips, args.textures, 0.4 if args.rendered is None else args.rendered)
     request = Request(
-        footage, args.lpips, args.anchors, args.terms or TERMS[-1], args.cache, args.cached or 1000, args.comfyui,
-        args.backbone, args.vae, args.lora, bool(args.alone),
+        footage, args.anchors, args.terms or TERMS[-1], args.cache, args.cached or 1000, args.comfyui, args.backbone,
+        args.vae, args.lora, bool(args.alone), args.lpips or "alex",
     )  # fmt: skip
     if args.stage in ONLY["lpips"] and plan.processes.first:
         logging.getLogger(__name__).info("Loss on frames: %s.", request.frame_loss(plan).name)
@@ -133,6 +133,8 @@ def _check(args: Namespace, stage: Stage) -> None:
         list_clips(Path(args.clips))
     if args.textures is not None and not Path(args.textures).is_dir():
         raise ValueError(f"--textures {args.textures} is not a folder; give one that holds photographs.")
+    if args.lpips is not None and args.anchors is None:
+        raise ValueError("--lpips says which network of --anchors is used; name its folder too.")
     if args.cached is not None and args.cache is None:
         raise ValueError("--cached says how many batches --cache keeps; name its folder too.")
     if args.stage == "fusion" and args.batch not in (None, 1):

@@ -29,7 +29,6 @@ class Request:
     """What the user asks of a stage beside the plan."""
 
     footage: Footage
-    lpips: Path | None = None
     anchors: Path | None = None
     terms: str = "full"
     cache: Path | None = None
@@ -39,9 +38,10 @@ class Request:
     vae: Path | None = None
     lora: int | None = None  # rank
     alone: bool = False  # of the decoders, phi_s alone
+    lpips: str = "alex"  # its backbone
 
     def frame_loss(self, plan: TrainingPlan) -> FrameLoss:
-        return FrameLoss(plan.device, self.lpips, perceptual=self.terms != "latent+l2")
+        return FrameLoss(plan.device, self.anchors, self.lpips, perceptual=self.terms != "latent+l2")
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,19 @@
 """RIFE and FILM as baselines, through the nodes of the real ComfyUI: networks with random weights in the published key
-format, written by ComfyUI's own Python."""
+format, written by ComfyUI's own Python. And this package's RIFE against core's."""
 
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
 from comfyui import find_comfyui, python_of
+from panning_clips import panning
+from random_anchors import write_rife
 
+from rdvfi_core.anchors import ENVIRONMENT
+from rdvfi_core.anchors.rife import FILE
+from rdvfi_core.evaluation.baselines import rife
 from rdvfi_core.evaluation.core_interpolation import NODES, CoreInterpolation, core_weights
 
 COMFYUI = find_comfyui()
@@ -73,6 +80,25 @@ def test_frames_are_those_of_cores_own_node(weights):
             assert method(*pair, [0.123]).isfinite().all()
         finally:
             method.close()
+
+
+@pytest.mark.parametrize("weights_of", ["random", "anchors"])
+def test_rife_of_this_package_gives_cores_frames(tmp_path, weights_of):
+    anchors = os.environ.get(ENVIRONMENT)
+    if weights_of == "random":
+        write_rife(tmp_path / FILE)
+    elif anchors is None or not Path(anchors, FILE).is_file():
+        pytest.skip(f"{ENVIRONMENT} names no folder with {FILE}")
+    path = tmp_path / FILE if weights_of == "random" else Path(anchors, FILE)
+    own, core = rife(path, torch.device("cpu")), CoreInterpolation(COMFYUI, path).start()
+    try:
+        for height, width in ((128, 192), (65, 97), (200, 130)):  # two of them are padded
+            pair = torch.from_numpy(panning(2, height, width, speed=6)).permute(0, 3, 1, 2) / 255
+            found, expected = (method(*pair, [0.25, 0.5]) for method in (own, core))
+            assert (found - expected).abs().max() < 1e-3 and (found - expected).abs().mean() < 1e-5
+            assert (found[0] - found[1]).abs().max() > 1e-2
+    finally:
+        core.close()
 
 
 def test_a_file_that_is_no_such_network_is_told_by_the_process(weights, tmp_path):

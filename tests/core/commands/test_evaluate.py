@@ -5,19 +5,26 @@ import pytest
 import torch
 from command_line import fails, pixels
 from PIL import Image
+from random_anchors import random_anchors
 
 from rdvfi_core.__main__ import main
 from rdvfi_core.commands import evaluate as evaluate_command
+from rdvfi_core.commands import evaluate_methods
 from rdvfi_core.evaluation.baselines import blend
 from rdvfi_core.keyframes.autoencoder import Autoencoder
 
 
-def test_evaluate_prints_a_table_and_writes_the_report(pair, capsys, cross_fade):
-    pytest.importorskip("piq")
-    clip = Path("clips", "still")
+def still(name: str) -> None:
+    """A folder of nine equal frames, below `clips`."""
+    clip = Path("clips", name)
     clip.mkdir(parents=True)
     for index in range(9):
         Image.open("a.png").save(clip / f"{index}.png")
+
+
+def test_evaluate_prints_a_table_and_writes_the_report(pair, capsys, cross_fade):
+    pytest.importorskip("piq")
+    still("still")
     assert main(["evaluate", "clips", "--protocol", "gap7", "--methods", "blend,straight", "-o", "report.json"]) == 0
     assert cross_fade.made["keyframes"] == "straight"
     printed = capsys.readouterr().out
@@ -32,12 +39,48 @@ def test_evaluate_prints_a_table_and_writes_the_report(pair, capsys, cross_fade)
     assert [path.name for path in Path("sheets").iterdir()] == ["still.png"]
 
 
+@pytest.mark.parametrize("told", ["option", "environment"])
+def test_anchors_bring_rife_and_lpips_into_the_run(pair, capsys, cross_fade, monkeypatch, told):
+    pytest.importorskip("piq")
+    still("still")
+    anchors = str(random_anchors(Path("anchors")))
+    if told == "environment":
+        monkeypatch.setenv("RDVFI_ANCHORS", anchors)
+    option = ["--anchors", anchors] if told == "option" else []
+    assert main(["evaluate", "clips", "--protocol", "gap7", "--methods", "blend,rife", *option]) == 0
+    printed = capsys.readouterr().out
+    assert "| method | PSNR dB | SSIM | HaarPSI | sharpness | LPIPS |" in printed and "| rife |" in printed
+    assert "LPIPS is left out" not in printed and "rife is left out" not in printed
+    assert main(["evaluate", "clips", "--protocol", "gap7", *option, "-o", "r.json"]) == 0
+    report = json.loads(Path("r.json").read_text())
+    assert report["methods"] == ["rdvfi", "straight", "blend", "dis", "rife"]
+    assert report["mean"]["blend"]["lpips"] == 0 < report["mean"]["rife"]["lpips"]
+
+
+def test_anchors_that_are_missing_leave_out_what_needs_them(pair, capsys, cross_fade, monkeypatch):
+    pytest.importorskip("piq")
+    monkeypatch.delenv("RDVFI_ANCHORS", raising=False)
+    still("still")
+    assert main(["evaluate", "clips", "--protocol", "gap7", "-o", "r.json"]) == 0
+    printed = capsys.readouterr().out
+    assert "LPIPS is left out: its network's weights were not given (--anchors FOLDER, or RDVFI_ANCHORS" in printed
+    assert "rife is left out: no folder of anchors was given" in printed
+    assert {"lpips", "rife"} < set(json.loads(Path("r.json").read_text())["left_out"])
+    anchors = random_anchors(Path("anchors"))
+    for name, words in (
+        ("rife.pth", "rife is left out: the folder of anchors has no rife.pth"),
+        ("alexnet.pth", "LPIPS is left out: the folder of anchors has no alexnet.pth"),
+    ):
+        (anchors / name).unlink()
+        assert main(["evaluate", "clips", "--protocol", "gap7", "--anchors", "anchors"]) == 0
+        assert words in capsys.readouterr().out
+    monkeypatch.setenv("RDVFI_ANCHORS", "nowhere")
+    assert "RDVFI_ANCHORS nowhere is not a folder" in fails(capsys, ["evaluate", "clips", "--protocol", "gap7"])
+
+
 def test_keyframes_are_shown_to_the_whole_method_alone(pair, capsys, cross_fade, monkeypatch):
     pytest.importorskip("piq")
-    clip = Path("clips", "still")
-    clip.mkdir(parents=True)
-    for index in range(9):
-        Image.open("a.png").save(clip / f"{index}.png")
+    still("still")
     fitted = []
 
     def fit_frames(interpolator, image0, image1, frames, times):
@@ -62,9 +105,7 @@ def test_keyframes_are_shown_to_the_whole_method_alone(pair, capsys, cross_fade,
 def test_evaluate_interrupted_writes_what_is_done_and_says_so(pair, capsys, monkeypatch):
     pytest.importorskip("piq")
     for name in ("a", "b"):
-        Path("clips", name).mkdir(parents=True)
-        for index in range(9):
-            Image.open("a.png").save(Path("clips", name, f"{index}.png"))
+        still(name)
     calls = []
 
     def stops(image0, image1, times):
@@ -73,7 +114,7 @@ def test_evaluate_interrupted_writes_what_is_done_and_says_so(pair, capsys, monk
             raise KeyboardInterrupt
         return blend(image0, image1, times)
 
-    monkeypatch.setitem(evaluate_command.BASELINES, "blend", stops)
+    monkeypatch.setitem(evaluate_methods.BASELINES, "blend", stops)
     assert main(["evaluate", "clips", "--protocol", "gap7", "--methods", "blend", "-o", "report.json"]) == 130
     assert "stopped before the end of 2 clips" in capsys.readouterr().out
     report = json.loads(Path("report.json").read_text())
@@ -109,7 +150,12 @@ def test_evaluate_on_photographs(pair, capsys, cross_fade, monkeypatch):
         ([".", "--protocol", "gap7", "--methods", "blend,rife"], "give its folder with --comfyui"),
         ([".", "--protocol", "gap7", "--comfyui", "."], "is no ComfyUI; give"),
         ([".", "--protocol", "cuts", "--methods", "blend"], "protocol cuts has no use for --methods"),
-        ([".", "--protocol", "scenes", "--lpips", "x"], "protocol scenes has no use for --lpips"),
+        ([".", "--protocol", "gap7", "--methods", "blend,film"], "film runs in ComfyUI; give its folder with"),
+        ([".", "--protocol", "gap7", "--methods", "rife", "--rife", "x"], "rife runs in ComfyUI; give its folder"),
+        ([".", "--protocol", "gap7", "--methods", "rife", "--anchors", "."], "with rife.pth in it, --anchors FOLDER"),
+        ([".", "--protocol", "gap7", "--anchors", "nowhere"], "--anchors nowhere is not a folder; give"),
+        ([".", "--protocol", "scenes", "--fid", "x"], "protocol scenes has no use for --fid"),
+        ([".", "--protocol", "cuts", "--anchors", "."], "protocol cuts has no use for --anchors"),
         ([".", "--protocol", "gap7", "--seed", "0"], "protocol gap7 has no use for --seed"),
         ([".", "--protocol", "gap7", "--methods", "blend", "--fid", "nowhere"], "There is no file nowhere"),
     ],

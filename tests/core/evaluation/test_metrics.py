@@ -1,13 +1,14 @@
-"""LPIPS, FID and FVD on networks of the right form with random weights; the Frechet distance on known Gaussians."""
+"""LPIPS, FLIP, FID and FVD, on small or random networks; the Frechet distance on known Gaussians."""
 
 import json
-from dataclasses import replace
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from random_anchors import random_anchors
 from torch import Tensor
 
 from rdvfi_core.evaluation.baselines import blend
@@ -15,7 +16,6 @@ from rdvfi_core.evaluation.features import empty_inception, frechet_distance, vi
 from rdvfi_core.evaluation.metrics import ALWAYS, Metrics
 from rdvfi_core.evaluation.protocols import PROTOCOLS, Protocol
 from rdvfi_core.evaluation.runner import evaluate
-from rdvfi_core.perceptual import BACKBONE, HEADS
 
 pytest.importorskip("piq")
 
@@ -47,13 +47,7 @@ def networks(tmp_path_factory) -> Path:
         state[name] = torch.ones(tensor.shape) if ones else random(tensor)
     torch.save(state, folder / "inception.pth")
     torch.jit.script(TinyI3D()).save(str(folder / "i3d.pt"))
-    from torchvision.models import vgg16
-
-    with torch.device("meta"):
-        features = vgg16(weights=None).features.state_dict()
-    torch.save({f"features.{name}": random(tensor) for name, tensor in features.items()}, folder / BACKBONE)
-    torch.save([torch.rand(1, c, 1, 1, generator=generator) for c in (64, 128, 256, 512, 512)], folder / HEADS)
-    return folder
+    return random_anchors(folder)
 
 
 def test_frechet_distance_of_known_gaussians():
@@ -93,8 +87,8 @@ def test_distances_that_networks_see(networks, tmp_path):
         noise = np.random.default_rng(shift).integers(0, 255, (64, 64 + 9 * shift, 3), dtype=np.uint8)
         for index in range(9):
             Image.fromarray(noise[:, shift * index : shift * index + 64]).save(folder / f"{index}.png")
-    metrics = Metrics.load(networks, networks / "inception.pth", networks / "i3d.pt")
-    assert metrics.names == (*ALWAYS, "lpips") and not metrics.left_out
+    metrics = Metrics.load(networks, fid=networks / "inception.pth", fvd=networks / "i3d.pt")
+    assert metrics.names == (*ALWAYS, "lpips") and set(metrics.left_out) == {"flip"}
 
     def knows(image0, image1, times):
         folder = next(f for f in (tmp_path / "clips").iterdir() if torch.equal(_picture(f / "0.png"), image0))
@@ -109,7 +103,7 @@ def test_distances_that_networks_see(networks, tmp_path):
     assert "| method | PSNR dB | SSIM | HaarPSI | sharpness | LPIPS | FID | s per window |" in report.to_markdown()
     assert "FVD is left out: middle takes 3 of a window's 9 frames" in report.to_markdown()
 
-    videos = replace(metrics, lpips=None, features={"fvd": metrics.features["fvd"]})
+    videos = Metrics(features={"fvd": metrics.features["fvd"]}, left_out={})
     report = evaluate(tmp_path / "clips", PROTOCOLS["davis7"], {"blend": blend, "knows": knows}, videos)
     assert abs(report.distances()["knows"]["fvd"]) < 1e-9 < report.distances()["blend"]["fvd"]
     assert not report.left_out() and "| FVD |" in report.to_markdown()
@@ -123,12 +117,37 @@ def _picture(path: Path) -> Tensor:
 
 def test_wrong_files_are_refused_in_one_sentence(networks, tmp_path):
     (tmp_path / "torn").write_bytes(b"torn")
+    (tmp_path / "torn anchors").mkdir()
+    for name in ("alexnet.pth", "lpips_alex.pth"):
+        (tmp_path / "torn anchors" / name).write_bytes(b"torn")
     for given, words in (
         ({"fid": tmp_path / "none"}, "There is no file"),
         ({"fid": tmp_path / "torn"}, "is damaged or no PyTorch file"),
-        ({"fid": networks / BACKBONE}, "not those of pytorch-fid's InceptionV3"),
+        ({"fid": networks / "alexnet.pth"}, "not those of pytorch-fid's InceptionV3"),
         ({"fvd": tmp_path / "torn"}, "is no TorchScript file"),
-        ({"lpips": tmp_path}, "LPIPS needs"),
+        ({"anchors": tmp_path / "torn anchors"}, "is damaged or no PyTorch file"),
     ):
         with pytest.raises(ValueError, match=words):
-            Metrics.load(**({"lpips": None, "fid": None, "fvd": None} | given))
+            Metrics.load(**given)
+
+
+@pytest.mark.parametrize("kind", ["moved", "darker", "tinted"])
+def test_flip_grows_with_what_is_seen(kind):
+    pytest.importorskip("flip_evaluator")
+    truth = torch.rand(1, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    truth = torch.nn.functional.interpolate(truth, (64, 96), mode="bicubic").clamp(0, 1)
+    tint = torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1)
+    change = {"moved": lambda k: truth.roll(k, -1), "darker": lambda k: truth * (1 - k / 16)}
+    change["tinted"] = lambda k: (truth + k / 40 * tint).clamp(0, 1)
+    metrics = Metrics.load(flip=True)
+    assert metrics.names == (*ALWAYS, "flip") and "flip" not in metrics.left_out
+    frames = torch.cat([change[kind](k) for k in (0, 1, 3, 6)])
+    found = metrics.measure(frames, truth.expand(4, -1, -1, -1))["flip"]
+    assert found[0] == 0 and 0.001 < found[1] < found[2] < found[3] < 1
+
+
+def test_flip_is_left_out_with_a_sentence_where_its_package_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "flip_evaluator", None)
+    found = Metrics.load(flip=True)
+    assert found.names == ALWAYS and "is not installed (pip install flip-evaluator)" in found.left_out["flip"]
+    assert "was not asked for (--flip" in Metrics.load().left_out["flip"]
