@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--rendered", type=_share, metavar="SHARE",
         help="share of batches that are rendered scenes instead of clips (default: 0.4)")  # fmt: skip
     add("--anchors", metavar="FOLDER", type=Path,
-        help="holds LPIPS' files, without which a stand-in takes LPIPS' place, and RIFE's for the stage between")  # fmt: skip
+        help="holds LPIPS' files, else a stand-in takes its place, and RIFE's for the stage between")  # fmt: skip
     add("--lpips", choices=tuple(BACKBONES), help="the network of LPIPS (default: alex; the paper's is vgg)")
     add("--terms", choices=TERMS, help="what the generator's loss consists of, for the ablation (default: full)")
     add("--cache", metavar="FOLDER", type=Path, help="keep prepared batches there")
