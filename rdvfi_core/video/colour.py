@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .orientation import Orientation
+
 UNKNOWN = 2  # "unspecified", as matrix, primaries and transfer
 BT709, BT601, BT2020 = 1, 6, 9
 PQ, HLG = 16, 18
@@ -59,12 +61,11 @@ def _tags(frame: av.VideoFrame) -> tuple[int, int]:
 
 
 def to_tensor(
-    frame: av.VideoFrame, colour: Colour, bits: int, alpha: bool, rotation: int, size: tuple[int, int]
-) -> Tensor:  # (3 or 4, H, W) float32 in [0, 1]
-    """bits: 8 or 16 of the RGB in between. rotation: counter-clockwise degrees in quarter turns, to make it upright.
-    size: (H, W) as stored, which frames keep where a stream changes its own."""
+    frame: av.VideoFrame, colour: Colour, bits: int, alpha: bool, orientation: Orientation, size: tuple[int, int]
+) -> Tensor:  # (3 or 4, H, W) float32 in [0, 1], upright
+    """bits: 8 or 16 of the RGB in between. size: (H, W) as stored, which frames keep where a stream changes its own."""
     pixels = _converted(frame, colour, PLANAR[bits, alpha], size, CAREFUL)
-    planes = [np.rot90(plane, round(rotation / 90)) for plane in _planes(pixels, bits)]
+    planes = [orientation.upright(plane) for plane in _planes(pixels, bits)]
     tensor = torch.empty(len(planes), *planes[0].shape)
     np.stack(planes, out=tensor.numpy())
     return tensor.div_(_top(bits))
