@@ -24,6 +24,7 @@ from .colour import Colour, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of, deinterlaced
 from .hdr import Hdr
 from .orientation import Orientation
+from .streams import film_of, is_film
 from .threads import ahead, waiting
 
 NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
@@ -136,7 +137,7 @@ class VideoFile:
 
     def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage) -> Survey:
         with self.open() as container:
-            stream = container.streams.video[0]
+            stream = film_of(container)
             rate = stream.guessed_rate or stream.average_rate
             fps = exact_fps(Fraction(rate)) if rate and 0 < rate <= 1000 else None
             aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -146,6 +147,10 @@ class VideoFile:
             if self.duration is not None:
                 end = min(end, max(ticks[-1] + 1, round((self.start + self.duration) / time_base)))
             notes = seen.notes(self.name) + self._missing(container, stream, ticks, step, time_base)
+            films = sum(map(is_film, container.streams.video))
+            if films > 1:
+                used = f"number {stream.index}, {stream.codec_context.width}x{stream.codec_context.height}"
+                notes.append(f"{self.name} holds {films} video streams; one of them ({used}) is used.")
             if seen.interlaced:
                 done = "are made whole pictures, one for each" if self.deinterlace else "are left as they are"
                 notes.append(f"{self.name}: {seen.interlaced} of {len(ticks)} frames are interlaced and {done}.")
@@ -187,9 +192,9 @@ class VideoFile:
         """(tick, frame) with rising ticks. start: a tick, at or before which decoding begins where the file can seek.
         Pieces that cannot be decoded are counted and left out."""
         with self.open() as container:
-            if not container.streams.video:
+            stream = film_of(container)
+            if stream is None:
                 raise ValueError(f"{self.name} has no video stream; give a video file.")
-            stream = container.streams.video[0]
             seen.time_base, seen.promised = stream.time_base, stream.frames
             decode = decoder_of(stream)
             low = self.start / stream.time_base
