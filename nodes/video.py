@@ -190,7 +190,6 @@ class FramesInMemory:
             bits=video.get_bit_depth() if hasattr(video, "get_bit_depth") else 8,
             alpha=False,
             colour=Colour(),
-            rotation=0,
             sample_aspect=Fraction(1),
             ticks=tuple(range(len(pictures))),
             time_base=1 / rate,

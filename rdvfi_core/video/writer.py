@@ -140,8 +140,7 @@ class _Video:
             self._convert = partial(_reformat, pixel_format=form.pixel_format, colour=tagged)
         else:
             stored = colour.stored()
-            context.colorspace, context.color_range = stored.matrix, stored.range
-            context.color_primaries, context.color_trc = stored.primaries, stored.transfer
+            context.colorspace, context.color_primaries, context.color_trc, context.color_range = stored.tags
             self._convert = partial(to_stored, pixel_format=form.pixel_format, colour=stored)
         if form.codec.name == "hevc" and form.suffix != ".mkv":
             context.codec_tag = HVC1
