@@ -19,12 +19,12 @@ from torch import Tensor
 
 from .colour import PLANAR, Colour, tag, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
+from .sound_formats import MUXERS
 from .threads import Behind, waiting
 
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 HVC1 = "hvc1"  # the kind of HEVC that Apple's players insist on
 IMAGE_NAME = "{:05d}.png"
-MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".gif": "gif"}
 
 
 @contextmanager
@@ -140,8 +140,7 @@ class _Video:
             self._convert = partial(_reformat, pixel_format=form.pixel_format, colour=tagged)
         else:
             stored = colour.stored()
-            context.colorspace, context.color_range = stored.matrix, stored.range
-            context.color_primaries, context.color_trc = stored.primaries, stored.transfer
+            context.colorspace, context.color_primaries, context.color_trc, context.color_range = stored.tags
             self._convert = partial(to_stored, pixel_format=form.pixel_format, colour=stored)
         if form.codec.name == "hevc" and form.suffix != ".mkv":
             context.codec_tag = HVC1
