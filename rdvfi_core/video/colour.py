@@ -79,8 +79,8 @@ def _tags(frame: av.VideoFrame) -> tuple[int, int]:
 def to_tensor(
     frame: av.VideoFrame, colour: Colour, bits: int, alpha: bool, orientation: Orientation, size: tuple[int, int]
 ) -> Tensor:  # (3 or 4, H, W) float32 in [0, 1], upright
-    """bits: 8 or 16 of the RGB in between. alpha: is kept; else what it hides becomes white. size: (H, W) as stored, which
-    frames keep where a stream changes its own."""
+    """bits: 8 or 16 of the RGB in between. alpha: is kept, else what it hides becomes white. size: (H, W) as stored,
+    which frames keep where a stream changes its own."""
     seen = has_alpha(frame)
     pixels = _converted(frame, colour, PLANAR[bits, alpha or seen], size, CAREFUL)
     planes = [orientation.upright(plane) for plane in _planes(pixels, bits)]
