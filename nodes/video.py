@@ -18,9 +18,9 @@ from ..rdvfi_core.video.clip import Clip
 from ..rdvfi_core.video.colour import Colour
 from ..rdvfi_core.video.convert import Choices, convert, make_job, open_clip
 from ..rdvfi_core.video.formats import CODECS, QUALITIES, SUFFIXES, codec_for
-from ..rdvfi_core.video.join import Extras
 from ..rdvfi_core.video.reader import Survey, VideoFile
 from ..rdvfi_core.video.timemap import TimeMap
+from ..rdvfi_core.video.tracks import Extras
 from .clip_inputs import motion_inputs, reading_inputs
 from .images import Pictures
 from .networks import Loaded, interrupted

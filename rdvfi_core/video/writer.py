@@ -19,12 +19,12 @@ from torch import Tensor
 
 from .colour import PLANAR, Colour, tag, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
+from .sound_formats import MUXERS
 from .threads import Behind, waiting
 
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 HVC1 = "hvc1"  # the kind of HEVC that Apple's players insist on
 IMAGE_NAME = "{:05d}.png"
-MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".gif": "gif"}
 
 
 @contextmanager
