@@ -98,7 +98,7 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                     default="mp4",
                     optional=True,
                     tooltip="Kind of file. An mp4 goes to ComfyUI's temp folder, for Save Video, which writes nothing "
-                    "but mp4. All others are saved right here. mov, mkv and webm carry transparency.",
+                    "but mp4. All others are saved right here. mov, mkv, webm and gif carry transparency.",
                 ),
                 io.String.Input(
                     "filename_prefix",

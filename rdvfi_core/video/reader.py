@@ -20,7 +20,7 @@ from torch import Tensor
 from ..callbacks import Progress
 from ..memory import pairs_ahead
 from ..timeline import Source, exact_fps
-from .colour import Colour, small_tensor, to_tensor
+from .colour import Colour, has_alpha, is_transparent, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of, deinterlaced
 from .hdr import Hdr
 from .orientation import Orientation
@@ -157,7 +157,7 @@ class VideoFile:
         orientation = Orientation.of(frame)
         height, width = orientation.size(frame.height, frame.width)
         bits = max((component.bits for component in frame.format.components), default=8)
-        alpha = any(component.is_alpha for component in frame.format.components) and stream.codec_context.name != "gif"
+        alpha = seen.transparent if stream.codec_context.name == "gif" else has_alpha(frame)
         return Survey(
             height=height,
             width=width,
@@ -219,6 +219,7 @@ class VideoFile:
                     return
                 seen.corrupt += frame.is_corrupt
                 seen.interlaced += frame.interlaced_frame
+                seen.transparent = seen.transparent or (stream.codec_context.name == "gif" and is_transparent(frame))
                 yield tick, frame
 
 
