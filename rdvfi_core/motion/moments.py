@@ -16,6 +16,7 @@ from ..trajectory.flow_pair import FlowPair
 from ..trajectory.trajectory import Trajectory
 from .between import Beside, Between, View
 
+ON_CPU_AT_ONCE = 3  # moments; more take memory and no less time
 MOST_MOMENTS = 7  # of a pair that each get a knot of their own; more are sampled from as many knots, evenly spaced
 HIDDEN_IMPORTANCE = 4.0  # what a pixel that one of the images hides loses in the splat, as a log-weight
 
@@ -29,8 +30,8 @@ def flows_between(
     after: Beside | None = None,
     memory: Memory = TORCH,
 ) -> list[FlowPair]:  # K of P pairs each
-    """All moments in one pass, in several where memory runs out."""
-    pairs = len(first.small)
+    """On a GPU all moments in one pass, in several where memory runs out."""
+    pairs, on_cpu = len(first.small), first.small.device.type == "cpu"
 
     def found(batch: list[float]) -> list[FlowPair]:
         tau = torch.tensor(batch, dtype=torch.float32, device=first.small.device).expand(pairs, -1)
@@ -41,7 +42,7 @@ def flows_between(
         by_moment = (map_.unflatten(0, (pairs, len(batch))).unbind(1) for map_ in maps)
         return [_flow_pair(first, second, *of_moment) for of_moment in zip(batch, *by_moment, strict=True)]
 
-    return list(in_batches(found, times, len(times), memory))
+    return list(in_batches(found, times, ON_CPU_AT_ONCE if on_cpu else len(times), memory))
 
 
 def trajectory_between(

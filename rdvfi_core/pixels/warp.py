@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
+@lru_cache(maxsize=32)
 def pixel_grid(height: int, width: int, device: torch.device | str | None = None) -> Tensor:
-    """(1, 2, height, width) float32: every pixel's own coordinates, x then y."""
-    y = torch.arange(height, device=device, dtype=torch.float32)
-    x = torch.arange(width, device=device, dtype=torch.float32)
-    return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))[None]
+    """(1, 2, height, width) float32: every pixel's own coordinates, x then y. Kept: do not write into it."""
+    with torch.inference_mode(False):  # else it could not be learned with afterwards
+        y = torch.arange(height, device=device, dtype=torch.float32)
+        x = torch.arange(width, device=device, dtype=torch.float32)
+        return torch.stack((x.expand(height, width), y[:, None].expand(height, width)))[None]
+
+
+@lru_cache(maxsize=32)
+def _unit_grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The same from -1 to 1, and (1, 2, 1, 1): how much of that a pixel is."""
+    with torch.inference_mode(False):
+        pixel = torch.tensor([2 / max(side - 1, 1) for side in (width, height)], device=device).view(1, 2, 1, 1)
+        return pixel_grid(height, width, device) * pixel - 1, pixel
 
 
 def sample_at(
@@ -37,7 +49,12 @@ def backward_warp(
     flow: Tensor,  # (B, 2, h, w) f_{a->b}
 ) -> Tensor:  # (B, C, h, w), on a's grid
     """b as seen from a: values at x + f_{a->b}(x). The edge is repeated outside."""
-    return sample_at(values, pixel_grid(*flow.shape[-2:], device=flow.device) + flow)
+    size, device = flow.shape[-2:], flow.device
+    if device.type == "mps":  # which has no border mode
+        return sample_at(values, pixel_grid(*size, device) + flow)
+    grid, pixel = _unit_grid(*size, device)
+    places = torch.addcmul(grid, flow.float(), pixel).movedim(1, -1)
+    return F.grid_sample(values.float(), places, padding_mode="border", align_corners=True).to(values.dtype)
 
 
 def compose(

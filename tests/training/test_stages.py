@@ -7,17 +7,21 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from random_anchors import random_anchors
 from torch import nn
 
+from rdvfi_core.anchors.rife import Between as Taught
 from rdvfi_core.keyframes.autoencoder import Autoencoder
 from rdvfi_core.keyframes.generator import KeyframeGenerator
 from rdvfi_core.keyframes.keyframes import Keyframes
 from rdvfi_core.motion.adjacent import AdjacentMotion, Motion
+from rdvfi_core.motion.between import Between, MotionBetween
 from rdvfi_core.motion.fitting import fit_keyframes
 from rdvfi_core.motion.fusion import IterativeFusion
 from rdvfi_core.rendering.synthesis import KeyframeSynthesis, Synthesis
 from rdvfi_core.training import keyframe_sources
 from rdvfi_core.training.autoencoder import train_autoencoder
+from rdvfi_core.training.between import between_losses, train_between
 from rdvfi_core.training.decoding import train_decoding
 from rdvfi_core.training.engine import TrainingPlan
 from rdvfi_core.training.fusion import fusion_losses, train_fusion
@@ -25,9 +29,9 @@ from rdvfi_core.training.generation import denoise, latent_losses, prepare, trai
 from rdvfi_core.training.losses import FrameLoss, reconstruction_losses
 from rdvfi_core.training.motion import motion_losses, train_motion
 from rdvfi_core.training.pairs import RenderedPairs
-from rdvfi_core.training.rendering import Footage, train_rendering, window_losses
+from rdvfi_core.training.rendering import train_rendering, window_losses
 from rdvfi_core.training.schedule import Schedule
-from rdvfi_core.training.windows import Windows
+from rdvfi_core.training.windows import Footage, Windows
 
 CPU = torch.device("cpu")
 STAND_IN = FrameLoss(CPU)
@@ -48,6 +52,7 @@ def networks() -> dict[str, nn.Module]:
     return {
         "autoencoder": Autoencoder(6, 8),
         "motion": AdjacentMotion(6, 8, 16, 12),
+        "between": Between(16, 8, (12, 12, 12)),
         "fusion": IterativeFusion(8, 12),
         "synthesis": Synthesis(8, 8),
         "generator": KeyframeGenerator(6, 32, 2, 2),
@@ -128,6 +133,31 @@ def test_motion(tmp_path, networks):
     assert sheets(tmp_path) == 1
 
 
+def test_between(tmp_path, networks, clips):
+    """From a teacher of random weights, with LPIPS of random weights; some windows show the frames beside them."""
+    fixed, before = frozen(networks, "autoencoder", "motion"), copy(networks["between"])
+    given = (networks[name] for name in ("autoencoder", "motion", "between"))
+    settings = plan(tmp_path / "run", steps=3)
+    found = train_between(settings, *given, Footage(str(clips), None, 0.3), random_anchors(tmp_path / "anchors"))
+    check_trained(found, before)
+    check_frozen(networks, fixed)
+    row = last_row(tmp_path / "run")
+    assert min(row[name] for name in ("flow", "share", "frame", "teacher", "lpips")) > 0 and sheets(tmp_path / "run")
+
+
+def test_the_teacher_counts_where_its_frame_is_nearer_to_the_truth():
+    """Left the student's frame is right, right the teacher's; the flows differ by the same everywhere."""
+    grid, wide = torch.zeros(1, 2, 32, 64), torch.ones(1, 1, 32, 64)
+    truth, half = torch.full((1, 3, 32, 64), 0.5), torch.arange(64) < 32
+    student, teacher = (torch.where(side, truth, 0.9) for side in (half, ~half))
+    taught = Taught(grid + 1, grid + 1, wide, teacher)
+    mine = [grid.clone().requires_grad_() for _ in range(2)]
+    found = MotionBetween(*mine, 0 * wide, 0 * wide)
+    between_losses(found, taught, student, 0.5 * wide, truth)["loss"].backward()
+    left, right = mine[0].grad[..., :24].abs().mean(), mine[0].grad[..., 40:].abs().mean()
+    assert right > 50 * left > 0
+
+
 def test_fusion(tmp_path, networks):
     before, frozen = copy(networks["fusion"]), copy(networks["motion"])
     found = train_fusion(plan(tmp_path), networks["autoencoder"], networks["motion"], networks["fusion"], None)
@@ -139,18 +169,18 @@ def test_fusion(tmp_path, networks):
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_rendering(tmp_path, networks, clips, joint):
-    before, motion = copy(networks["synthesis"]), copy(networks["motion"])
-    autoencoder = copy(networks["autoencoder"])
-    given = (networks[name] for name in ("autoencoder", "motion", "synthesis"))
+    before, between = copy(networks["synthesis"]), copy(networks["between"])
+    fixed = frozen(networks, "autoencoder", "motion")
+    given = (networks[name] for name in ("autoencoder", "motion", "between", "synthesis"))
     settings = plan(tmp_path / "run", workers=1)
-    found_motion, found = train_rendering(settings, *given, Footage(str(clips), None), STAND_IN, joint)
+    found_between, found = train_rendering(settings, *given, Footage(str(clips), None), STAND_IN, joint)
     check_trained(found, before)
-    assert same(networks["autoencoder"], autoencoder)
+    check_frozen(networks, fixed)
     assert last_row(tmp_path / "run")["psnr"] > 5 and sheets(tmp_path / "run") == 1
     if joint:
-        check_trained(found_motion, motion)
+        check_trained(found_between, between)
     else:
-        assert same(found_motion, motion)
+        assert same(found_between, between)
 
 
 def test_decoding(tmp_path, networks, clips, monkeypatch):
@@ -189,7 +219,8 @@ def test_keyframes_to_decode_come_in_several_numbers(networks, monkeypatch):
     window = next(iter(Windows(None, None, 3, 1, (64, 64), keyframes=7)))
     torch.manual_seed(0)
     drawn = [
-        keyframe_sources.draw_keyframes(window, networks["autoencoder"], networks["motion"], None) for _ in range(12)
+        keyframe_sources.draw_keyframes(window, *(networks[n] for n in ("autoencoder", "motion", "between")), None)
+        for _ in range(12)
     ]
     numbers = {len(keyframes.times): keyframes.times for keyframes in drawn}
     assert numbers == {1: (0.5,), 3: (0.25, 0.5, 0.75), 7: tuple(i / 8 for i in range(1, 8))}
@@ -225,11 +256,11 @@ def test_the_generator_learns_through_the_phi_s_of_keyframes(tmp_path, networks,
     assert set(asked) == {"keyframe_synthesis" if own else "synthesis"}
 
 
-def test_the_generator_learns_what_straight_motion_misses(networks):
+def test_the_generator_learns_what_the_motion_in_between_misses(networks):
     """One batch by heart, at the end of the schedule, where training is what use is: pure noise, one step."""
     torch.manual_seed(0)
     window = next(iter(Windows(None, None, 3, 2, (64, 64), keyframes=3, largest=140.0)))
-    lesson = prepare(window, networks["autoencoder"], networks["motion"])
+    lesson = prepare(window, *(networks[n] for n in ("autoencoder", "motion", "between")))
     generator = networks["generator"]
     optimizer = torch.optim.Adam(generator.parameters(), 3e-3)
     for _ in range(60):
@@ -244,7 +275,7 @@ def test_the_loss_of_latents_has_one_scale_at_every_noise_time(networks):
     """An untrained generator's error is that of its base, whatever t; the loss of v would be that over sigma^2."""
     torch.manual_seed(0)
     window = next(iter(Windows(None, None, 3, 1, (64, 64), keyframes=3)))
-    lesson = prepare(window, networks["autoencoder"], networks["motion"])
+    lesson = prepare(window, *(networks[n] for n in ("autoencoder", "motion", "between")))
     base = latent_losses(lesson.base, lesson)["loss"]
     for progress in (0.0, 0.3, 1.0):
         found = latent_losses(denoise(networks["generator"], lesson, progress), lesson)["loss"].item()
@@ -253,12 +284,12 @@ def test_the_loss_of_latents_has_one_scale_at_every_noise_time(networks):
 
 def test_the_frame_term_reaches_the_generator_through_the_chain(networks):
     window = next(iter(Windows(None, None, 3, 1, (64, 64), keyframes=3)))
-    autoencoder, motion, fusion, synthesis = (
-        networks[n].requires_grad_(False) for n in ("autoencoder", *ESTIMATOR, "synthesis")
+    autoencoder, motion, between, fusion, synthesis = (
+        networks[n].requires_grad_(False) for n in ("autoencoder", "motion", "between", "fusion", "synthesis")
     )
-    z = prepare(window, autoencoder, motion).base.requires_grad_()
+    z = prepare(window, autoencoder, motion, between).base.requires_grad_()
     keyframes = Keyframes(z, window.knot_times[1:-1], "rdvfi")
-    trajectory = fit_keyframes(motion, fusion, autoencoder, *window.ends, keyframes)
+    trajectory = fit_keyframes(motion, between, fusion, autoencoder, *window.ends, keyframes)
     window_losses(trajectory, synthesis, window, STAND_IN)["loss"].backward()
     assert z.grad.isfinite().all() and (z.grad.flatten(2).abs().amax(-1) > 0).any(1).all()
 
