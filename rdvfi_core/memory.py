@@ -1,4 +1,4 @@
-"""How many frames and pairs fit into memory at once, and what to do when they did not."""
+"""How many frames fit into memory at once, and what to do when they did not."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from typing import TypeVar
 
 import torch
 
-from .conventions import KEYFRAMES
-
 MIB = 2**20
 # Peaks of the live float32 tensors, as tests/core/test_memory.py measures them, and about a sixth more.
-PHASE1_FIXED = 144 * MIB  # phase 1 works on the motion grid, whatever the size of the images
+PHASE1_FIXED = 204 * MIB  # phase 1 works on the motion grid, whatever the size of the images
 PHASE1_PER_KEYFRAME = 28 * MIB
-PHASE2_FIXED = 68 * MIB  # the part of phase 2 that lives on the motion grid, of one frame, and the next pair's motion
+PHASE2_FIXED = 92 * MIB  # the part of phase 2 that lives on the motion grid, of one frame, and the next pair's motion
 PHASE2_PER_PIXEL = 228  # bytes for every pixel of a frame: images, warps, the planes of `Detail`, and room for alpha
 AT_ONCE = 8  # frames; more hardly fill a GPU better
 SHARE = 0.6  # of the free memory that a batch may take
-PAIRS_AT_ONCE = 4  # of phase 1, whose frames have to wait in memory meanwhile
+PAIRS_AHEAD = 4
 FRAMES_WAITING = 128 * MIB
 
 T, R = TypeVar("T"), TypeVar("R")
@@ -66,15 +64,7 @@ def frames_at_once(device: torch.device, height: int, width: int, memory: Memory
 
 def pairs_ahead(height: int, width: int) -> int:
     """How many pairs of neighbouring float32 frames may be read ahead, by the host's memory."""
-    return min(PAIRS_AT_ONCE, max(1, FRAMES_WAITING // (3 * 4 * height * width)))
-
-
-def pairs_at_once(device: torch.device, height: int, width: int, memory: Memory = TORCH) -> int:
-    """For phase 1. One on a CPU."""
-    free = memory.free(device) if device.type != "cpu" else None
-    if free is None:
-        return 1
-    return int(min(pairs_ahead(height, width), max(1, SHARE * free // phase1_bytes(KEYFRAMES))))
+    return min(PAIRS_AHEAD, max(1, FRAMES_WAITING // (3 * 4 * height * width)))
 
 
 def in_batches(

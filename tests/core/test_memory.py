@@ -13,13 +13,11 @@ from rdvfi_core import Interpolator
 from rdvfi_core.conventions import KEYFRAMES, uniform_times
 from rdvfi_core.memory import (
     AT_ONCE,
-    PAIRS_AT_ONCE,
     SHARE,
     Memory,
     frame_bytes,
     frames_at_once,
     in_batches,
-    pairs_at_once,
     phase1_bytes,
 )
 from rdvfi_core.motion import fitting, fusion
@@ -71,13 +69,6 @@ def test_a_cpu_and_a_device_of_unknown_memory_render_one_by_one():
     assert frames_at_once(torch.device("cpu"), 64, 64, fake(2**50)) == 1
     assert frames_at_once(torch.device("mps"), 64, 64, fake(None)) == 1
     assert frames_at_once(torch.device("mps"), 64, 64) == 1  # as torch's own memory answers
-
-
-def test_pairs_go_by_the_devices_memory_and_by_the_frames_that_wait():
-    room = phase1_bytes(KEYFRAMES) / SHARE
-    assert [pairs_at_once(GPU, 256, 448, fake(n * room + 1)) for n in (0, 1, 2, 99)] == [1, 1, 2, PAIRS_AT_ONCE]
-    assert pairs_at_once(GPU, 2160, 3840, fake(2**50)) == 1 and pairs_at_once(GPU, 1080, 1920, fake(2**50)) > 1
-    assert pairs_at_once(torch.device("cpu"), 64, 64, fake(2**50)) == 1
 
 
 def test_the_estimate_grows_with_the_frames_and_their_pixels():

@@ -22,14 +22,15 @@ def pair():
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_with_lpips_the_loss_is_the_papers(anchors, pair, backbone):
+def test_with_lpips_the_loss_is_the_papers_and_half_of_l1(anchors, pair, backbone):
     loss = FrameLoss(CPU, anchors, backbone)
-    assert loss.name == f"0.2 LPIPS ({backbone}) + 1.0 L2"
+    assert loss.name == f"0.2 LPIPS ({backbone}) + 1.0 L2 + 0.5 L1"
     frame, target = pair[0].clone().requires_grad_(), pair[1]
     terms = loss(frame, target)
     assert terms["lpips"] > 1e-3
     torch.testing.assert_close(terms["lpips"], Lpips.load(anchors, backbone)(frame, target).mean())
-    expected = (frame - target).square().mean() + 0.2 * terms["lpips"]
+    error = frame - target
+    expected = error.square().mean() + 0.2 * terms["lpips"] + 0.5 * error.abs().mean()
     torch.testing.assert_close(terms["loss"], expected)
     terms["loss"].backward()
     assert frame.grad.abs().min() >= 0 and frame.grad.abs().max() > 0
