@@ -12,7 +12,7 @@ from comfy.cli_args import args
 from torch import Tensor, nn
 
 from ..rdvfi_core.conventions import KEYFRAMES
-from ..rdvfi_core.memory import Memory, frame_bytes, pairs_at_once, phase1_bytes
+from ..rdvfi_core.memory import Memory, frame_bytes, phase1_bytes
 from ..rdvfi_core.pipeline import Interpolator
 from ..rdvfi_core.precision import has_fast_bfloat16
 from ..rdvfi_core.weights.networks import load_networks
@@ -104,11 +104,11 @@ class Loaded:
     def __init__(self, model, size: tuple[int, int]):  # (H, W)
         self._model, self._size = model, size
 
-    def pairs_at_once(self, height: int, width: int) -> int:
-        return pairs_at_once(self._model.load_device, height, width, MEMORY)
+    def look_at(self, *pair, **more):
+        return loaded(self._model).look_at(*pair, **more)
 
-    def fit_pairs(self, *pairs, **more):
-        return loaded(self._model).fit_pairs(*pairs, **more)
+    def between(self, *views, **more):
+        return loaded(self._model).between(*views, **more)
 
     def stream_pair(self, *pair, **more):
         return loaded(self._model, *self._size).stream_pair(*pair, **more)

@@ -43,13 +43,12 @@ class TrajectoryValue(NamedTuple):
     visible1: Tensor
     importance: Tensor
     colour: Tensor
-    before: float | None
-    after: float | None
+    keyframed: bool
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> TrajectoryValue:
         maps = (getattr(trajectory, name).cpu() for name in MAPS)
-        return cls(trajectory.times, *maps, trajectory.before, trajectory.after)
+        return cls(trajectory.times, *maps, trajectory.keyframed)
 
     def trajectory(self) -> Trajectory:
         return Trajectory(*self)

@@ -18,9 +18,9 @@ from ..rdvfi_core.video.clip import Clip
 from ..rdvfi_core.video.colour import Colour
 from ..rdvfi_core.video.convert import Choices, convert, make_job, open_clip
 from ..rdvfi_core.video.formats import CODECS, QUALITIES, SUFFIXES, codec_for
-from ..rdvfi_core.video.join import Extras
 from ..rdvfi_core.video.reader import Survey, VideoFile
 from ..rdvfi_core.video.timemap import TimeMap
+from ..rdvfi_core.video.tracks import Extras
 from .clip_inputs import motion_inputs, reading_inputs
 from .images import Pictures
 from .networks import Loaded, interrupted
@@ -98,7 +98,7 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                     default="mp4",
                     optional=True,
                     tooltip="Kind of file. An mp4 goes to ComfyUI's temp folder, for Save Video, which writes nothing "
-                    "but mp4. All others are saved right here. mov, mkv and webm carry transparency.",
+                    "but mp4. All others are saved right here. mov, mkv, webm and gif carry transparency.",
                 ),
                 io.String.Input(
                     "filename_prefix",
@@ -190,7 +190,6 @@ class FramesInMemory:
             bits=video.get_bit_depth() if hasattr(video, "get_bit_depth") else 8,
             alpha=False,
             colour=Colour(),
-            rotation=0,
             sample_aspect=Fraction(1),
             ticks=tuple(range(len(pictures))),
             time_base=1 / rate,

@@ -29,8 +29,7 @@ def convex_upsample(
     batch, channels, height, width = values.shape
     weights = weights.float().view(batch, 9, factor * factor, height, width).softmax(1)
     neighbours = F.unfold(F.pad(values, (1, 1, 1, 1), mode="replicate"), 3).view(batch, channels, 9, height, width)
-    with exact(values):
-        mixed = torch.einsum("bkfhw,bckhw->bcfhw", weights, neighbours)
+    mixed = (weights[:, None] * neighbours[:, :, :, None]).sum(2)  # no matrix product: it would copy cell by cell
     return F.pixel_shuffle(mixed.flatten(1, 2), factor)
 
 
@@ -61,10 +60,17 @@ class _LocalCorrelation(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, first: Tensor, second: Tensor, radius: int) -> Tensor:
-        padded = F.pad(second, (radius,) * 4)
+        # Channels beside each other: the means over them then read memory in order, three times as fast on a CPU.
+        first = first.contiguous(memory_format=torch.channels_last)
+        padded = F.pad(second.contiguous(memory_format=torch.channels_last), (radius,) * 4)
         ctx.save_for_backward(first, padded)
         ctx.radius = radius
-        return torch.stack([(first * view).mean(1) for view in _shifts(padded, radius)], 1)
+        height, width = first.shape[-2:]
+        rows = []
+        for dy in range(2 * radius + 1):  # a whole row of offsets at once: few steps
+            views = padded[:, :, dy : dy + height].unfold(3, width, 1)  # (B, C, h, 2 radius + 1, w)
+            rows.append((first[:, :, :, None] * views).mean(1).transpose(1, 2))
+        return torch.cat(rows, 1)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:

@@ -1,8 +1,8 @@
 """The whole method on two images: phase 1 fits a trajectory at low resolution, phase 2 renders frames at full
 resolution.
 
-images -> `ImagePair` -> `fit*` (`motion.fitting`, with `keyframes`) -> Trajectory
-                      -> `stream`, `fuse` (`rendering.frames`, flows sampled from the trajectory) -> frames
+images -> `ImagePair` -> `between`, `fit` (`motion.moments`), `fit_keyframes` (`motion.fitting`) -> FlowPair, Trajectory
+                      -> `stream`, `fuse` (`rendering.frames`, flows of the moments that are asked for) -> frames
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from .callbacks import Progress, ShouldStop, check_stop
 from .conventions import KEYFRAMES, motion_size, uniform_times
 from .image_pair import ImagePair
 from .inputs import check_frames, check_times
-from .keyframes.keyframes import SOURCES, Keyframes, fitting_latents, from_frames, generate, straight_keyframes
+from .keyframes.keyframes import SOURCES, Keyframes, fitting_latents, from_frames, generate, warped_keyframes
 from .keyframes.keyframes import check_times as check_keyframe_times
-from .memory import TORCH, Memory, in_batches, pairs_at_once
-from .motion.fitting import fit_keyframes, fit_straight
+from .memory import TORCH, Memory
+from .motion.between import Beside, View
+from .motion.fitting import fit_keyframes
+from .motion.moments import MOST_MOMENTS, flows_between, trajectory_between
 from .pixels.warp import resize
 from .precision import default_device, mixed
 from .rendering.frames import check_grid, render_frames
@@ -76,12 +78,54 @@ class Interpolator:
         keyframes: str = "auto",
         progress: Progress | None = None,
         should_stop: ShouldStop | None = None,
+        before: Tensor | None = None,
+        after: Tensor | None = None,
     ) -> Tensor:  # (T, 3, H, W) on the CPU, in the inputs' precision
         """Both phases. seed: of generated keyframes' noise. keyframes: "straight" for none, "generated", or "auto" for
-        generated where the weights hold a generator; "generated" without one is a ValueError."""
-        times = check_times(times)
-        trajectory = self.fit(image0, image1, seed, keyframes, should_stop=should_stop)
-        return self.render(image0, image1, trajectory, times, progress, should_stop)
+        generated where the weights hold a generator; "generated" without one is a ValueError. before, after: as of
+        `fit`."""
+        times, pair = check_times(times), ImagePair.of(image0, image1)
+        self._wants_generated(keyframes)  # refuses what it cannot be
+        first, second, *beside = self._looked_at(pair, before, after)
+        motion = self.between(first, second, times, seed, keyframes, *beside, should_stop=should_stop)
+        return self._whole(pair, motion, times, progress, should_stop)
+
+    @torch.no_grad()
+    def look_at(self, pair: ImagePair, first: View | None = None) -> tuple[View, View]:
+        """What phase 1 sees of both images. first: of image0, where that was looked at before, as the end of the pair
+        before."""
+        if first is None:
+            return self._views(*pair.small(self.device))
+        small = resize(pair.image1.to(self.device, torch.float32), *pair.motion_size)
+        pair.keep_small(self.device, first.small, small)
+        return first, *self._views(small)
+
+    @torch.no_grad()
+    def between(
+        self,
+        first: View,
+        second: View,
+        times: Sequence[float],
+        seed: int = 0,
+        keyframes: str = "auto",
+        before: Beside | None = None,  # a frame of the same clip before the pair
+        after: Beside | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> FlowPair | Trajectory:
+        """Phase 1 for these times: the flows at just these, or where they are many a trajectory through knots. Either
+        answers `sample` at each of them. seed, keyframes: as of the whole; motion through generated keyframes takes no
+        notice of the frames beside the pair."""
+        generated = self._wants_generated(keyframes)
+        check_stop(should_stop)
+        if generated:
+            found = self._keyframes(first, second, KEYFRAMES, seed, 1, generated, should_stop)
+            return self._fit_keyframes(first.small, second.small, found, should_stop=should_stop)
+        inner = sorted({tau for tau in times if 0 < tau < 1})
+        with mixed(self.device, self.dtype):
+            network, beside = self.networks["between"], (before, after)
+            if len(inner) > MOST_MOMENTS:
+                return trajectory_between(network, first, second, *beside, memory=self.memory)
+            return FlowPair.batch(flows_between(network, first, second, inner or [0.0], *beside, self.memory))
 
     @torch.no_grad()
     def fit(
@@ -95,51 +139,21 @@ class Interpolator:
         before: Tensor | None = None,  # as image0: the frame of the same clip as long before it as image1 is after it
         after: Tensor | None = None,  # as image1: the one as long after it
     ) -> Trajectory:
-        """Phase 1, at the motion resolution: its cost does not depend on the size of the images or the number of
-        frames. seed, keyframes: as of the whole. Straight motion is bent by `before` and `after` where they are given,
-        see `Trajectory.continued`; motion through generated keyframes takes no notice of them."""
+        """Phase 1 for any times, at the motion resolution: its cost does not depend on the size of the images or the
+        number of frames. seed, keyframes: as of the whole. The motion is bent by `before` and `after` where they are
+        given; motion through generated keyframes takes no notice of them."""
         pair, generated = ImagePair.of(image0, image1), self._wants_generated(keyframes)
-        beyond = [(before, image0, ("before", "image0")), (image1, after, ("image1", "after"))]
-        beyond = [None if a is None or b is None else ImagePair.of(a, b, names=names) for a, b, names in beyond]
         check_stop(should_stop)
-        small = pair.small(self.device)
+        first, second, *beside = self._looked_at(pair, before, after)
         if generated:
-            found = self._keyframes(*small, KEYFRAMES, seed, 1, generated, should_stop)
-            return self._fit_keyframes(*small, found, progress, should_stop)
-        straight = []
-        for beside in (pair, *beyond):
-            straight.append(None if beside is None else self._straight(*beside.small(self.device)))
-            check_stop(should_stop)
+            found = self._keyframes(first, second, KEYFRAMES, seed, 1, generated, should_stop)
+            return self._fit_keyframes(first.small, second.small, found, progress, should_stop)
+        check_stop(should_stop)
+        with mixed(self.device, self.dtype):
+            found = trajectory_between(self.networks["between"], first, second, *beside, memory=self.memory)
         if progress is not None:
             progress(1, 1)
-        return straight[0].continued(*straight[1:])
-
-    def pairs_at_once(self, height: int, width: int) -> int:
-        """How many pairs of images of this size to hand to `fit_pairs`."""
-        return pairs_at_once(self.device, height, width, self.memory)
-
-    @torch.no_grad()
-    def fit_pairs(
-        self,
-        pairs: Sequence[ImagePair],  # of one size
-        seed: int = 0,
-        keyframes: str = "auto",
-        should_stop: ShouldStop | None = None,
-    ) -> list[Trajectory]:
-        """`fit` of several pairs at once, fewer where memory runs out. A pair's trajectory does not depend on the
-        others, to within rounding and, through keyframes, what rounding chooses where two ways match alike."""
-        generated = self._wants_generated(keyframes)
-
-        def fitted(batch: list[ImagePair]) -> list[Trajectory]:
-            check_stop(should_stop)
-            sides = zip(*(pair.small(self.device) for pair in batch), strict=True)
-            small0, small1 = (torch.cat(side) for side in sides)
-            if not generated:
-                return self._straight(small0, small1).split()
-            found = self._keyframes(small0, small1, KEYFRAMES, seed, 1, generated, should_stop)
-            return self._fit_keyframes(small0, small1, found, should_stop=should_stop).split()
-
-        return list(in_batches(fitted, pairs, len(pairs), self.memory))
+        return found
 
     @torch.no_grad()
     def keyframes(
@@ -152,10 +166,10 @@ class Interpolator:
         steps: int = 1,
         should_stop: ShouldStop | None = None,
     ) -> Keyframes:
-        """`count` keyframes evenly between the two images, in the built-in latent space: the ends warped along straight
-        motion, and with a generator's weights its `steps`-step correction of them."""
+        """`count` keyframes evenly between the two images, in the built-in latent space: the ends warped along the
+        motion in between, and with a generator's weights its `steps`-step correction of them."""
         pair, generated = ImagePair.of(image0, image1), self._wants_generated(keyframes)
-        return self._keyframes(*pair.small(self.device), count, seed, steps, generated, should_stop)
+        return self._keyframes(*self.look_at(pair), count, seed, steps, generated, should_stop)
 
     @torch.no_grad()
     def encode_frames(
@@ -214,11 +228,7 @@ class Interpolator:
         should_stop: ShouldStop | None = None,
     ) -> Tensor:  # (T, 3, H, W) on the CPU, in the inputs' precision
         """Phase 2 for all times at once. `stream` holds one frame at a time."""
-        pair, times = ImagePair.of(image0, image1), check_times(times)
-        frames = pair.image0.new_empty((len(times), 3, *pair.size), device="cpu")
-        for i, frame in enumerate(self.stream_pair(pair, trajectory, times, progress, should_stop)):
-            frames[i] = frame
-        return frames
+        return self._whole(ImagePair.of(image0, image1), trajectory, check_times(times), progress, should_stop)
 
     def stream(
         self,
@@ -239,18 +249,18 @@ class Interpolator:
     def stream_pair(
         self,
         pair: ImagePair,
-        trajectory: Trajectory,
+        motion: Trajectory | FlowPair,  # that `sample` of each of the times answers for
         times: Sequence[float],
         progress: Progress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Tensor]:
-        """`stream` of a pair that `fit_pairs` has resized already."""
+        """`stream` of a pair that is on the motion grid already."""
         times = check_times(times)
-        if len(trajectory.to0) != 1:
-            raise ValueError(f"The trajectory holds {len(trajectory.to0)} pairs; render them one at a time.")
-        trajectory = trajectory.to(self.device)
-        check_grid(pair, trajectory.to0, "trajectory")
-        return self._render(pair, times, lambda i: trajectory.sample(times[i]), progress, should_stop)
+        if isinstance(motion, Trajectory) and len(motion.to0) != 1:
+            raise ValueError(f"The trajectory holds {len(motion.to0)} pairs; render them one at a time.")
+        motion = motion.to(self.device)
+        check_grid(pair, motion.to0, "trajectory")
+        return self._render(pair, times, lambda i: motion.sample(times[i]), progress, should_stop)
 
     def fuse(
         self,
@@ -271,34 +281,52 @@ class Interpolator:
             check_grid(pair, flow.to0, "flow")
         return self._render(pair, times, lambda i: flows[i].to(self.device), progress, should_stop)
 
+    def _whole(self, pair: ImagePair, motion, times, progress, should_stop) -> Tensor:
+        frames = pair.image0.new_empty((len(times), 3, *pair.size), device="cpu")
+        for i, frame in enumerate(self.stream_pair(pair, motion, times, progress, should_stop)):
+            frames[i] = frame
+        return frames
+
     def _render(self, pair, times, flow_at, progress, should_stop) -> Iterator[Tensor]:
         how = self.device, self.dtype, self.memory
         return render_frames(self.networks, pair, times, flow_at, *how, progress, should_stop)
 
-    def _keyframes(self, small0, small1, count, seed, steps, generated, should_stop) -> Keyframes:
-        autoencoder = self.networks["autoencoder"]
-        check_stop(should_stop)
-        straight = self._straight(small0, small1)
-        check_stop(should_stop)
+    def _looked_at(
+        self, pair: ImagePair, before: Tensor | None, after: Tensor | None
+    ) -> tuple[View, View, Beside | None, Beside | None]:
+        """Frames beside the pair lie as far from it as its images from each other."""
+        ends = ((before, pair.image0, "before", "image0"), (after, pair.image1, "after", "image1"))
+        beside = [None if frame is None else ImagePair.of(frame, end, names=names) for frame, end, *names in ends]
+        views = [None if more is None else self._views(more.small(self.device)[0])[0] for more in beside]
+        sides = (None if v is None else Beside(v, time) for v, time in zip(views, (-1.0, 2.0), strict=True))
+        return *self.look_at(pair), *sides
+
+    @torch.no_grad()
+    def _views(self, *small: Tensor) -> tuple[View, ...]:  # (1, 3, h, w) each
         with mixed(self.device, self.dtype):
-            base, validity = straight_keyframes(autoencoder, small0, small1, straight, uniform_times(count))
+            latents = self.networks["autoencoder"].encode(torch.cat(small))
+            features = self.networks["motion"].encode(latents.contiguous(memory_format=torch.channels_last))
+        return tuple(View(image, features[i : i + 1]) for i, image in enumerate(small))
+
+    def _keyframes(self, first: View, second: View, count, seed, steps, generated, should_stop) -> Keyframes:
+        autoencoder, small = self.networks["autoencoder"], (first.small, second.small)
+        check_stop(should_stop)
+        times = uniform_times(count)
+        with mixed(self.device, self.dtype):
+            motion = flows_between(self.networks["between"], first, second, times, memory=self.memory)
+            check_stop(should_stop)
+            base, validity = warped_keyframes(autoencoder, *small, motion)
             if not generated:
                 return base
             generator = self.networks["generator"]
-            return generate(
-                generator, autoencoder, small0, small1, base, validity, seed, steps, should_stop=should_stop
-            )
+            return generate(generator, autoencoder, *small, base, validity, seed, steps, should_stop=should_stop)
 
     def _fit_keyframes(
         self, small0, small1, keyframes, progress=None, should_stop=None, long_range="best"
     ) -> Trajectory:
-        estimator = (self.networks[name] for name in ("motion", "fusion", "autoencoder"))
+        estimator = (self.networks[name] for name in ("motion", "between", "fusion", "autoencoder"))
         with mixed(self.device, self.dtype):
             return fit_keyframes(*estimator, small0, small1, keyframes, progress, should_stop, long_range)
-
-    def _straight(self, small0: Tensor, small1: Tensor) -> Trajectory:
-        with mixed(self.device, self.dtype):
-            return fit_straight(self.networks["motion"], self.networks["autoencoder"], small0, small1)
 
     def _wants_generated(self, keyframes: str) -> bool:
         if keyframes not in SOURCES:

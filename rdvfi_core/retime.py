@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, groupby, islice
 from typing import NamedTuple, Protocol
 
@@ -13,7 +14,10 @@ from torch import Tensor
 
 from .callbacks import Progress, ShouldStop, check_stop
 from .image_pair import ImagePair
+from .motion.between import Beside, View
+from .pixels.alpha import cross_fade, ground_for, off_ground, on_ground
 from .timeline import Plan, PlanFrame
+from .trajectory.flow_pair import FlowPair
 from .trajectory.trajectory import Trajectory
 
 MOMENTS_AT_ONCE = 64  # that are handed to phase 2 together: enough for its batches, and a bounded list
@@ -22,12 +26,15 @@ MOMENTS_AT_ONCE = 64  # that are handed to phase 2 together: enough for its batc
 class Renderer(Protocol):
     """What `pipeline.Interpolator` offers."""
 
-    def pairs_at_once(self, height: int, width: int) -> int: ...
+    def look_at(self, pair: ImagePair, first: View | None = None) -> tuple[View, View]: ...
 
-    def fit_pairs(self, pairs: Sequence[ImagePair], seed: int, keyframes: str, *, should_stop) -> list[Trajectory]: ...
+    def between(
+        self, first: View, second: View, times: Sequence, seed: int, keyframes: str, before: Beside | None,
+        after: Beside | None, *, should_stop,
+    ) -> FlowPair | Trajectory: ...  # fmt: skip
 
     def stream_pair(
-        self, pair: ImagePair, trajectory: Trajectory, times: Sequence, *, should_stop
+        self, pair: ImagePair, motion: FlowPair | Trajectory, times: Sequence, *, should_stop
     ) -> Iterator[Tensor]: ...
 
 
@@ -42,7 +49,7 @@ def render(
 ) -> Iterator[Tensor]:  # (C, H, W) each, in the order of the plan, on the CPU, in the frames' precision
     """frames: (C, H, W) each, float in [0, 1], with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha, not premultiplied). They
     may be made when they are asked for, as by `video.reader`: that is in the plan's order, where it does not go back,
-    from one pair to the next one, or on a GPU over a few pairs whose motion is estimated at once.
+    from one pair to the next one.
 
     Source frames come out as the same tensors that went in: do not write into them. Where a plan asks for motion blur,
     moments are averaged in linear light, as a shutter does: otherwise highlights would fade as they move.
@@ -74,77 +81,85 @@ def _pictures(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframe
             _image_pair(start, end, first, second)  # says what is wrong with them
             for moment in run:
                 check_stop(should_stop)
-                yield torch.lerp(start, end, float(moment.tau))
+                yield cross_fade(start, end, float(moment.tau))
             continue
         while taus := [moment.tau for moment in islice(run, MOMENTS_AT_ONCE)]:
-            pictures = interpolator.stream_pair(*motion.of((first, second)), taus, should_stop=should_stop)
+            here = motion.of((first, second), taus)
+            restored = _restored(len(start), here[0].ground)
+            pictures = interpolator.stream_pair(*here, taus, should_stop=should_stop)
+            del here
             # Nobody holds a picture here while the next one is made, as the name of a loop would.
-            yield from map(_to_grey, pictures) if len(start) == 1 else pictures
+            yield from map(restored, pictures)
 
 
-class _Fitted(NamedTuple):
+class _Seen(NamedTuple):
     pair: tuple[int, int]
     images: ImagePair | None  # None once they are rendered
-    trajectory: Trajectory
+    views: tuple[View, View]
+    ground: float  # of the images: views before another ground do not fit
+
+    def meets(self, other: _Seen | None) -> bool:
+        """Whether the other one begins where this one ends."""
+        return other is not None and self.pair[1] == other.pair[0] and self.ground == other.ground
 
 
 class _Motion:
-    """Images and trajectories of a plan's pairs, which are asked for in its order: of the last one, of the one after
-    it, and of those that were fitted together with them. Where a pair begins with the frame that the pair before ended
-    with, or ends with the frame that the next one begins with, its motion continues theirs."""
+    """Images and motion of a plan's pairs, which are asked for in its order; held are the last one, the one at hand and
+    the one after it. Where a pair begins with the frame that the pair before ended with, or ends with the frame that
+    the next one begins with, the frames on both sides bend its motion."""
 
     def __init__(self, interpolator: Renderer, plan: Plan, frames: Sequence[Tensor], seed, keyframes, stop):
         self._interpolator, self._plan, self._frames = interpolator, plan, frames
         self._seed, self._keyframes, self._should_stop = seed, keyframes, stop
         before, after = plan.beside
         self._before, self._coming = before, _pairs_of(plan, before, after)
-        self._next = next(self._coming, None)  # pair to be fitted
-        self._fitted: deque[_Fitted] = deque()
-        self._asked: tuple[ImagePair, Trajectory] | None = None  # of the first of them
+        self._next = next(self._coming, None)  # pair to be looked at
+        self._seen: deque[_Seen] = deque()
+        self._last: _Seen | None = None
+        self._through: Trajectory | None = None  # knots of the pair at hand, where it has many moments
 
     def begin(self) -> None:
         """Takes what lies before the plan's own frames, so that a file need not be read backward for it."""
         if self._before is not None:
-            self._fit_next()
+            self._look_on()
 
-    def of(self, pair: tuple[int, int]) -> tuple[ImagePair, Trajectory]:
-        before = after = None
-        while not self._fitted or self._fitted[0].pair != pair:
-            self._asked = None
-            if self._fitted:  # its images are freed before the next ones are made
-                before = self._fitted.popleft()._replace(images=None)
+    def of(self, pair: tuple[int, int], taus: Sequence) -> tuple[ImagePair, FlowPair | Trajectory]:
+        """taus: moments of the pair, all of them or some."""
+        while not self._seen or self._seen[0].pair != pair:
+            self._through = None
+            if self._seen:  # its images are freed before the next ones are made
+                self._last = self._seen.popleft()._replace(images=None)
             else:
-                self._fit_next()
-        if self._asked is None:
-            if len(self._fitted) == 1 and self._next is not None and self._next[0] == pair[1]:
-                self._fit_next()
-            here, *beyond = islice(self._fitted, 2)
-            if beyond:
-                (after,) = beyond
-            self._asked = here.images, self._continued(here, before, after)
-        return self._asked
+                self._look_on()
+        if len(self._seen) == 1 and self._next is not None and self._next[0] == pair[1]:
+            self._look_on()
+        here = self._seen[0]
+        if self._through is not None:
+            return here.images, self._through
+        how = self._seed, self._keyframes, *self._beside(here)
+        times = [float(tau) for tau in taus]
+        found = self._interpolator.between(*here.views, times, *how, should_stop=self._should_stop)
+        self._through = found if isinstance(found, Trajectory) else None
+        return here.images, found
 
-    def _continued(self, here: _Fitted, before: _Fitted | None, after: _Fitted | None) -> Trajectory:
-        length = self._plan.length(*here.pair)
+    def _beside(self, here: _Seen) -> tuple[Beside | None, Beside | None]:
+        last, following = self._last, self._seen[1] if len(self._seen) > 1 else None
+        length, before, after = self._plan.length(*here.pair), None, None
+        if last is not None and last.meets(here):
+            before = Beside(last.views[0], -self._plan.length(*last.pair) / length)
+        if here.meets(following):
+            after = Beside(following.views[1], 1 + self._plan.length(*following.pair) / length)
+        return before, after
 
-        def beside(fitted: _Fitted | None, meets: bool) -> tuple[Trajectory | None, float]:
-            return (fitted.trajectory, self._plan.length(*fitted.pair) / length) if meets else (None, 1.0)
-
-        before, before_length = beside(before, before is not None and before.pair[1] == here.pair[0])
-        after, after_length = beside(after, after is not None and after.pair[0] == here.pair[1])
-        return here.trajectory.continued(before, after, before_length, after_length)
-
-    def _fit_next(self) -> None:
-        """One pair, and on a GPU some of those that come after it."""
-        size = _frame(self._frames, self._next[0]).shape[-2:]
-        pairs = [self._next, *islice(self._coming, self._interpolator.pairs_at_once(*size) - 1)]
-        self._next = next(self._coming, None)
-        images = []
-        for first, second in pairs:
-            ends = (_frame(self._frames, i) for i in (first, second))
-            images.append(_image_pair(*ends, first, second))
-        found = self._interpolator.fit_pairs(images, self._seed, self._keyframes, should_stop=self._should_stop)
-        self._fitted.extend(map(_Fitted, pairs, images, found))
+    def _look_on(self) -> None:
+        """At the next pair."""
+        pair, self._next = self._next, next(self._coming, None)
+        first, second = pair
+        images = _image_pair(*(_frame(self._frames, number) for number in pair), first, second)
+        latest = self._seen[-1] if self._seen else self._last
+        same = latest is not None and latest.pair[1] == first and latest.ground == images.ground
+        views = self._interpolator.look_at(images, latest.views[1] if same else None)
+        self._seen.append(_Seen(pair, images, views, images.ground))
 
 
 def _pairs_of(plan: Plan, before: tuple[int, int] | None, after: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
@@ -156,20 +171,25 @@ def _pairs_of(plan: Plan, before: tuple[int, int] | None, after: tuple[int, int]
 
 def _image_pair(start: Tensor, end: Tensor, first: int, second: int) -> ImagePair:
     """Frames (C, H, W) of these numbers as images that motion can lead from one to the other: grey as RGB, alpha as a
-    plane beside it."""
+    plane beside what is seen on a ground."""
     if len(start) != len(end):
         raise ValueError(
             f"Frame {first} has {len(start)} channels and frame {second} has {len(end)}; give all frames alike."
         )
     if len(start) not in (1, 3, 4):
         raise ValueError(f"Frame {first} has {len(start)} channels; give 1 (grey), 3 (RGB) or 4 (RGB and alpha).")
-    colours = (frame.expand(3, -1, -1)[None] if len(frame) == 1 else frame[None, :3] for frame in (start, end))
-    planes = (start[None, 3:], end[None, 3:]) if len(start) == 4 else None
-    return ImagePair.of(*colours, planes, names=(f"Frame {first}", f"frame {second}"))
+    names = f"Frame {first}", f"frame {second}"
+    if len(start) < 4:
+        return ImagePair.of(*(frame.expand(3, -1, -1)[None] for frame in (start, end)), names=names)
+    ground = ground_for(start, end)
+    colours = (on_ground(frame, ground)[None] for frame in (start, end))
+    return ImagePair.of(*colours, (start[None, 3:], end[None, 3:]), names, ground)
 
 
-def _to_grey(picture: Tensor) -> Tensor:  # (3, H, W) -> (1, H, W)
-    return picture.mean(0, keepdim=True)
+def _restored(channels: int, ground: float) -> Callable[[Tensor], Tensor]:  # (3 or 4, H, W) -> (channels, H, W)
+    if channels == 1:
+        return lambda picture: picture.mean(0, keepdim=True)
+    return partial(off_ground, ground=ground) if channels == 4 else lambda picture: picture
 
 
 def _exposed(pictures: Iterable[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Frames that say their number, and a renderer that notes which pairs it is given and what their motion continues."""
+"""Frames that say their number, and a renderer that notes which pairs it is given and which frames lie beside them."""
 
 from __future__ import annotations
 
@@ -9,41 +9,35 @@ from rdvfi_core.image_pair import ImagePair
 
 
 class Named(tuple):
-    """A pair of frames' numbers in the place of its trajectory, with what it continues."""
-
-    def continued(self, before, after, before_length, after_length):
-        found = Named(self)
-        found.beside = before, after, before_length, after_length
-        return found
+    """A pair of frames' numbers in the place of its motion, with the frames beside it and their times."""
 
 
 class CrossFade:
     """Frames that say which pair and time they are made of: the value of frame i is i / 100."""
 
-    def __init__(self, at_once: int = 1):
-        self.at_once, self.calls, self.beside = at_once, [], {}
+    def __init__(self):
+        self.fitted, self.beside = [], {}  # pairs that were looked at; the frames beside those that were rendered
         self.rendered = []  # (pair, what its motion continues, time) of every moment
 
-    @property
-    def fitted(self) -> list[tuple[int, int]]:
-        return [pair for pairs in self.calls for pair in pairs]
+    def look_at(self, pair: ImagePair, first: int | None = None) -> tuple[int, int]:
+        self.fitted.append(self._named(pair))
+        assert first in (None, self.fitted[-1][0])
+        return self.fitted[-1]
 
-    def pairs_at_once(self, height: int, width: int) -> int:
-        return self.at_once
+    def between(self, first: int, second: int, times, seed: int, keyframes: str, before, after, *, should_stop):
+        motion = Named((first, second))
+        motion.beside = tuple(None if side is None else (side.view, float(side.time)) for side in (before, after))
+        return motion
 
-    def fit_pairs(self, pairs, seed: int, keyframes: str, *, should_stop):
-        self.calls.append([self._named(pair) for pair in pairs])
-        return self.calls[-1]
-
-    def stream_pair(self, pair: ImagePair, trajectory, times, *, should_stop):
-        assert trajectory == self._named(pair)
-        self.beside[trajectory] = trajectory.beside
+    def stream_pair(self, pair: ImagePair, motion, times, *, should_stop):
+        assert motion == self._named(pair)
+        self.beside[motion] = motion.beside
         for time in times:
-            self.rendered.append((trajectory, trajectory.beside, time))
+            self.rendered.append((motion, motion.beside, time))
             yield torch.lerp(*pair.with_planes, float(time))[0]
 
-    def _named(self, pair: ImagePair) -> Named:
-        return Named(round(image.mean().item() * 100) for image in (pair.image0, pair.image1))
+    def _named(self, pair: ImagePair) -> tuple[int, int]:
+        return tuple(round(image.mean().item() * 100) for image in (pair.image0, pair.image1))
 
 
 def numbered(count: int, channels: int = 3) -> list[Tensor]:

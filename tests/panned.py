@@ -1,4 +1,4 @@
-"""Pictures whose motion is known exactly: a ground that pans, and a bar before it."""
+"""Pictures whose motion is known exactly: a ground that pans."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rdvfi_core.pixels.warp import pixel_grid
 
 HEIGHT, WIDTH = 96, 128
 PAN = (9.0, 4.0)  # px, of the ground from the first image to the second
-BAR = slice(58, 66)  # columns of a thin object that stands still
 INNER = slice(16, -16)
 
 
@@ -27,29 +26,5 @@ def ground(right: float = 0.0, down: float = 0.0, waves: int = 40) -> torch.Tens
     return image.clamp(0, 1)[None]
 
 
-def behind_a_bar(right: float, down: float) -> torch.Tensor:
-    image = ground(right, down)
-    down = pixel_grid(HEIGHT, WIDTH)[0, 1]
-    stripes = 0.5 + 0.25 * torch.sin(0.9 * down) + 0.25 * torch.sin(0.53 * down)  # no two rows look alike
-    image[..., 20:76, BAR] = (stripes * torch.tensor((0.7, 0.3, 0.1)).view(3, 1, 1))[:, 20:76, BAR]
-    return image
-
-
 def even(right: float, down: float) -> torch.Tensor:
     return torch.tensor((right, down)).view(1, 2, 1, 1).repeat(1, 1, HEIGHT, WIDTH)
-
-
-def there_and_back() -> torch.Tensor:
-    return torch.cat((even(*PAN), even(-PAN[0], -PAN[1])))
-
-
-def a_bar_that_moves() -> tuple[torch.Tensor, torch.Tensor]:
-    """-> the true flow and the images: the bar moves by (14, 0) before ground that stands still, and hides a part of
-    it."""
-    first, second = behind_a_bar(0, 0), behind_a_bar(0, 0)
-    second[..., BAR] = ground()[..., BAR]
-    second[..., 20:76, BAR.start + 14 : BAR.stop + 14] = first[..., 20:76, BAR]
-    flow = torch.zeros(2, 2, HEIGHT, WIDTH)
-    flow[0, 0, 20:76, BAR] = 14
-    flow[1, 0, 20:76, BAR.start + 14 : BAR.stop + 14] = -14
-    return flow, torch.cat((first, second))

@@ -10,6 +10,7 @@ from rdvfi_core.weights.networks import NETWORKS
 CONFIGS = {
     "autoencoder": {"channels": 6, "width": 8},
     "motion": {"latent_channels": 6, "fine": 8, "width": 16, "hidden": 12},
+    "between": {"match": 16, "fine": 8, "widths": (12, 12, 12)},
     "fusion": {"fine": 8, "hidden": 12},
     "synthesis": {"width": 8, "detail": 8},
     "generator": {"channels": 6, "width": 16, "depth": 2, "heads": 2},
@@ -20,7 +21,10 @@ def random_networks(generator: bool = False) -> dict[str, torch.nn.Module]:
     torch.manual_seed(0)
     chosen = {name: config for name, config in CONFIGS.items() if generator or name != "generator"}
     made = {name: NETWORKS[name](**config) for name, config in chosen.items()}
-    for head in (made["synthesis"].correction.decide, made["synthesis"].detail.decide):
+    between = made["between"]
+    corrections = [stage.correct for stage in (between.coarse, between.middle, between.fine)]
+    heads = made["synthesis"].correction.decide, made["synthesis"].detail.decide, *corrections, between.bend
+    for head in heads:
         torch.nn.init.normal_(head.weight, std=0.05)  # they start at zero
     return {name: network.eval().to(memory_format=torch.channels_last) for name, network in made.items()}
 

@@ -59,6 +59,7 @@ def write(
     sound: np.ndarray | None = None,  # (1, N) at RATE
     sound_codec: str = "aac",
     rotation: int = 0,
+    matrix_shown: Sequence[int] | None = None,  # FFmpeg's display matrix, nine numbers
     full_range: bool = False,
     matrix: int = 1,
     metadata: dict[str, str] | None = None,
@@ -81,6 +82,8 @@ def write(
             context.color_primaries, context.color_trc = primaries, transfer
         if rotation:
             stream.set_display_rotation(rotation)
+        if matrix_shown is not None:
+            stream.set_display_matrix(matrix_shown)
         size = stream.height, stream.width
         mark = setfield(*size, pixel_format, context.time_base, fields) if fields else None
         audio = container.add_stream(sound_codec, rate=RATE, layout="mono") if sound is not None else None

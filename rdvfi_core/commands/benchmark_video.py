@@ -36,16 +36,13 @@ STEPS = 24  # frames of the rendered scene, forth and back
 class Blend:
     """Cross-fades in the place of the method: all that is left to measure is the streaming around it."""
 
-    def pairs_at_once(self, height: int, width: int) -> int:
-        return 1
+    def look_at(self, pair: ImagePair, first=None) -> tuple[None, None]:
+        return None, None
 
-    def fit_pairs(self, pairs: Sequence, *more, **options) -> list[Blend]:
-        return [self for _ in pairs]
+    def between(self, *views, **options) -> None:
+        return None
 
-    def continued(self, *beside) -> Blend:
-        return self
-
-    def stream_pair(self, pair: ImagePair, trajectory, times, *, should_stop=None):
+    def stream_pair(self, pair: ImagePair, motion, times, *, should_stop=None):
         for tau in times:
             yield torch.lerp(pair.image0[0], pair.image1[0], float(tau))
 

@@ -123,7 +123,7 @@ def _run_motion(args: Namespace) -> None:
 
     interpolator = load_interpolator(args)
     networks = interpolator.networks
-    phi1 = network_flow(networks["motion"], networks["autoencoder"], interpolator.device)
+    phi1 = network_flow(*(networks[name] for name in ("motion", "between", "autoencoder")), interpolator.device)
     errors = endpoint_errors(held_out_pairs(args.folder, args.limit or SCENES), {"phi1": phi1} | FLOW_BASELINES)
     finish(args.output, to_json(errors), to_markdown(errors))
 

@@ -91,8 +91,7 @@ def _own(args: Namespace, names: list[str], protocol: Protocol | None) -> tuple[
         return interpolator.render(image0, image1, interpolator.fit_frames(image0, image1, frames, at), times)
 
     def among_neighbours(image0: Tensor, image1: Tensor, times: list[float], frames: Tensor, at: list[float]) -> Tensor:
-        before, after = frames
-        return interpolator.render(image0, image1, interpolator.fit(image0, image1, before=before, after=after), times)
+        return interpolator(image0, image1, times, before=frames[0], after=frames[1])
 
     found = {name: method(KEYFRAMES[name]) for name in names}
     flows = {name: flow(KEYFRAMES[name]) for name in names}

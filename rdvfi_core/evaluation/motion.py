@@ -10,7 +10,9 @@ from torch import Tensor
 
 from ..keyframes.autoencoder import Autoencoder
 from ..motion.adjacent import AdjacentMotion
-from ..motion.fitting import ADJACENT_ITERATIONS, long_range_motion
+from ..motion.between import Between, View
+from ..motion.fitting import ADJACENT_ITERATIONS
+from ..motion.moments import flows_between
 from ..motion.refinement import align
 from ..precision import mixed
 from ..scenes.scenes import draw_scenes, visible
@@ -76,17 +78,20 @@ def endpoint_errors(
     }
 
 
-def network_flow(motion: AdjacentMotion, autoencoder: Autoencoder, device: torch.device) -> FlowMethod:
-    """As the pipeline uses phi1: between neighbouring knots, and between distant frames."""
+def network_flow(
+    motion: AdjacentMotion, between: Between, autoencoder: Autoencoder, device: torch.device
+) -> FlowMethod:
+    """As the pipeline does it: phi1 between neighbouring knots, motion in between for distant frames, at the first."""
 
     @torch.no_grad()
     def flow(first: Tensor, second: Tensor, span: str) -> Tensor:
         images = torch.cat((first, second)).to(device)
         with mixed(device):
-            if span != "neighbours":
-                return long_range_motion(motion, autoencoder, images).flow[:1].cpu()
             latents = autoencoder.encode(images).contiguous(memory_format=torch.channels_last)
             features = motion.encode(latents)
+            if span != "neighbours":
+                views = (View(images[[i]], features[[i]]) for i in (0, 1))
+                return flows_between(between, *views, [0.0])[0].to1.cpu()
             return align(motion(features[[0]], features[[1]], ADJACENT_ITERATIONS).flow, *images.split(1)).cpu()
 
     return flow

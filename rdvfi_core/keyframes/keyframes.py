@@ -1,7 +1,7 @@
 """Keyframes: a few sparse latents between (or at) the ends of a pair, and the three ways they come about.
 
-`straight_keyframes` warps both ends along straight motion, `generate` corrects those with the one-step generator, and
-`from_frames` encodes frames that exist already. Directions, units and times: `conventions`.
+`warped_keyframes` warps both ends along the motion in between, `generate` corrects those with the one-step generator,
+and `from_frames` encodes frames that exist already. Directions, units and times: `conventions`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from .generator import KeyframeGenerator
 
 if TYPE_CHECKING:
     from ..trajectory.flow_pair import FlowPair
-    from ..trajectory.trajectory import Trajectory
 
 SOURCES = ("auto", "straight", "generated")  # auto: generated where the weights hold a generator, else straight
 MOST_KEYFRAMES = 15  # what the generator is trained for; keyframes that exist already may be more
@@ -110,28 +109,27 @@ def _listed(times: Sequence[float]) -> str:
 
 
 @torch.no_grad()
-def straight_keyframes(
+def warped_keyframes(
     autoencoder: Autoencoder,
     image0: Tensor,  # (B, 3, h, w) at the motion size
     image1: Tensor,  # (B, 3, h, w)
-    trajectory: Trajectory,  # straight motion on the same grid
-    times: Sequence[float],
+    moments: Sequence[FlowPair],  # of B pairs each, on the same grid, in the order of time
 ) -> tuple[Keyframes, Tensor]:  # with the validity (B, N, 1, h/8, w/8) in [0, 1]
-    """Both ends warped to each time along `trajectory`, blended and encoded: the generator's base.
+    """Both ends warped to each moment, blended and encoded: the generator's base.
 
     Validity is the share of a latent's pixels that some end shows at that time; elsewhere the base is a guess."""
+    times = [moment.times[0] for moment in moments]
     check_times(times)
     _check_pair(image0, image1)
     frames, validity = [], []
-    for tau in times:
-        pair = trajectory.sample(float(tau))
-        if pair.to0.shape[-2:] != image0.shape[-2:]:
+    for moment in moments:
+        if moment.to0.shape[-2:] != image0.shape[-2:]:
             raise ValueError(
-                f"The trajectory has a grid of {tuple(pair.to0.shape[-2:])} but the images are "
-                f"{tuple(image0.shape[-2:])}; resize them to the trajectory's grid."
+                f"The motion has a grid of {tuple(moment.to0.shape[-2:])} but the images are "
+                f"{tuple(image0.shape[-2:])}; resize them to its grid."
             )
-        frames.append(blend_ends(image0, image1, pair))
-        seen = torch.maximum(pair.visible0, pair.visible1) * (pair.coverage >= HOLE)
+        frames.append(blend_ends(image0, image1, moment))
+        seen = torch.maximum(moment.visible0, moment.visible1) * (moment.coverage >= HOLE)
         validity.append(F.avg_pool2d(seen, LATENT_STRIDE))
     return from_frames(autoencoder, torch.stack(frames, 1), times), torch.stack(validity, 1)
 
@@ -165,7 +163,7 @@ def generate(
     autoencoder: Autoencoder,
     image0: Tensor,  # (B, 3, h, w) at the motion size
     image1: Tensor,  # (B, 3, h, w)
-    base: Keyframes,  # of `straight_keyframes`, in the autoencoder's space
+    base: Keyframes,  # of `warped_keyframes`, in the autoencoder's space
     validity: Tensor,  # (B, N, 1, h/8, w/8), with the base
     seed: int,
     steps: int = 1,

@@ -37,12 +37,11 @@ class Features:
 @dataclass(frozen=True)
 class Motion:
     """f_{a->b} on the motion grid and whether a's pixels are seen in b; `steps` holds the coarser estimates on the
-    way. front: pixels whose way leads across what other pixels show, so they must lie before those."""
+    way."""
 
     flow: Tensor  # (B, 2, H, W) float32 px
     visibility: Tensor  # (B, 1, H, W) logits
     steps: tuple[Tensor, ...] = ()  # each (B, 2, h, w), in px of its own grid
-    front: Tensor | None = None  # (B, 1, H, W) 0 or 1
 
     @property
     def visible(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Phase 1: the trajectory of a pair, from its two ends alone (straight) or through keyframes (phi1 and phi2)."""
+"""Phase 1 through keyframes: phi1 from knot to knot, phi2 the long way to both ends."""
 
 from __future__ import annotations
 
@@ -12,57 +12,23 @@ from ..conventions import LATENT_STRIDE
 from ..keyframes.autoencoder import Autoencoder
 from ..keyframes.keyframes import Keyframes
 from ..pixels.warp import compose, resize, resize_flow
-from ..trajectory.trajectory import MOST_IMPORTANCE, Trajectory
+from ..trajectory.trajectory import Trajectory
 from .adjacent import AdjacentMotion, Features, Motion
+from .between import Between, View
 from .fusion import IterativeFusion
-from .refinement import align, best_of, refine
+from .moments import flows_between
+from .refinement import align, best_of
 
 COARSE_ITERATIONS = 10  # of phi1 between frames that lie far apart, at half the size
 REFINING_ITERATIONS = 4  # then at full size
 ADJACENT_ITERATIONS = 6  # between neighbouring knots
 LONG_RANGE = ("best", "chained", "direct")  # motion from a knot to the ends; the last two alone are for the ablation
-FRONT_IMPORTANCE = MOST_IMPORTANCE  # what a pixel that must lie in front gains in the splat, as a log-weight
 HIDDEN_IMPORTANCE = 4.0  # what a pixel that its neighbouring knots do not show loses in the splat, as a log-weight
-
-
-def fit_straight(
-    motion: AdjacentMotion,
-    autoencoder: Autoencoder,
-    small0: Tensor,  # (B, 3, h, w) on the motion grid
-    small1: Tensor,
-) -> Trajectory:
-    """Straight motion between the two ends: the fallback without a generator, and the base that a generator
-    corrects."""
-    batch = len(small0)
-    found = long_range_motion(motion, autoencoder, torch.cat((small0, small1)))
-    visible = found.visible.float()
-    importance = _importance(visible) + FRONT_IMPORTANCE * found.front
-    return Trajectory.straight(
-        found.flow[:batch],
-        found.flow[batch:],
-        visible[:batch],
-        visible[batch:],
-        small0.float(),
-        small1.float(),
-        importance[:batch],
-        importance[batch:],
-    )
-
-
-def long_range_motion(
-    motion: AdjacentMotion,
-    autoencoder: Autoencoder,
-    images: Tensor,  # (2 B, 3, h, w) on the motion grid: all first images, then all second ones
-) -> Motion:  # first -> second, then second -> first
-    """phi1 between frames that lie far apart, and what the images say to that."""
-    half = motion.encode(_encode(autoencoder, _half(images)))
-    full = motion.encode(_encode(autoencoder, images))
-    batch = len(images) // 2
-    return refine(_two_scales(motion, (half, _swap(half, batch)), (full, _swap(full, batch))), images)
 
 
 def fit_keyframes(
     motion: AdjacentMotion,
+    between: Between,
     fusion: IterativeFusion,
     autoencoder: Autoencoder,
     small0: Tensor,  # (B, 3, h, w) on the motion grid
@@ -73,13 +39,13 @@ def fit_keyframes(
     long_range: str = "best",  # of LONG_RANGE
 ) -> Trajectory:
     """Motion along the keyframes: phi1 from knot to knot, and from every knot to both ends the best of three ways, by
-    the pictures: chained by phi2, estimated at once, and that of straight motion. Keyframes at exactly 0 or 1 give way
-    to the inputs themselves."""
+    the pictures: chained by phi2, estimated at once, and what the two ends alone say. Keyframes at exactly 0 or 1 give
+    way to the inputs themselves."""
     if long_range not in LONG_RANGE:
         raise ValueError(f"long_range is {long_range!r}; give one of {', '.join(LONG_RANGE)}.")
     knots = _Knots(motion, autoencoder, small0, small1, keyframes)
     advance = _Advance(progress, should_stop, total=2 * knots.last + 1)
-    other_ways = _other_ways(motion, autoencoder, knots) if long_range == "best" else None
+    other_ways = _other_ways(motion, between, autoencoder, knots) if long_range == "best" else None
     advance()
     links = _links(motion, knots, advance)
     chain = None if long_range == "direct" else fusion
@@ -89,7 +55,7 @@ def fit_keyframes(
     shown_before, shown_after = [seen, *(v[0] for _, v in links)], [*(v[1] for _, v in links), seen]
     importance = [_importance(torch.minimum(*pair)) for pair in zip(shown_before, shown_after, strict=True)]
     fields = (to0, to1, previous, following, visible0, visible1, importance, knots.colours)
-    return Trajectory(knots.times, *(torch.stack(field, 1) for field in fields))
+    return Trajectory(knots.times, *(torch.stack(field, 1) for field in fields), keyframed=True)
 
 
 class _Knots:
@@ -136,16 +102,16 @@ def _links(motion: AdjacentMotion, knots: _Knots, advance: _Advance) -> list[Lin
 
 
 def _other_ways(
-    motion: AdjacentMotion, autoencoder: Autoencoder, knots: _Knots
+    motion: AdjacentMotion, between: Between, autoencoder: Autoencoder, knots: _Knots
 ) -> Callable[[TwoKnots, TwoKnots], tuple[Tensor, Tensor]]:
-    """Beside the chain: the motion from two knots to two ends estimated at once, and along the straight way."""
+    """Beside the chain: the motion from two knots to two ends estimated at once, and as the two ends alone say."""
     half = motion.encode(_encode(autoencoder, _half(knots.pictures)))
-    straight = fit_straight(motion, autoencoder, knots.colours[0], knots.colours[-1])
-    even = [(flows.to0, flows.to1) for flows in map(straight.sample, knots.times)]
+    ends = (View(knots.colours[end], knots.of(knots.features, (end,))) for end in (0, knots.last))
+    alone = flows_between(between, *ends, knots.times)
 
     def ways(here: TwoKnots, ends: TwoKnots) -> tuple[Tensor, Tensor]:
         sizes = ((knots.of(size, here), knots.of(size, ends)) for size in (half, knots.features))
-        return _two_scales(motion, *sizes).flow, torch.cat((even[here[0]][0], even[here[1]][1]))
+        return _two_scales(motion, *sizes).flow, torch.cat((alone[here[0]].to0, alone[here[1]].to1))
 
     return ways
 
@@ -214,7 +180,3 @@ def _importance(visible: Tensor) -> Tensor:
 
 def _encode(autoencoder: Autoencoder, image: Tensor) -> Tensor:
     return autoencoder.encode(image).contiguous(memory_format=torch.channels_last)
-
-
-def _swap(features: Features, batch: int) -> Features:
-    return features[list(range(batch, 2 * batch)) + list(range(batch))]

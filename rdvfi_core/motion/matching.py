@@ -1,4 +1,4 @@
-"""How well two images match under a motion: what `refinement` and `edges` compare."""
+"""How well two images match under a motion: what `refinement` compares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ..pixels.warp import inside
 PATCH = 5  # px, side of the patches that are compared
 LARGEST_ERROR = 0.25  # of one pixel, so that a highlight does not decide for its whole patch
 OUTSIDE_ERROR = 0.12  # of a pixel that leaves the frame
-UNEXPLAINED = 0.03  # mean error from which on a pixel counts as matched by nothing
 
 
 def planes(images: Tensor) -> Tensor:  # (B, 2, h, w)
@@ -23,9 +22,3 @@ def planes(images: Tensor) -> Tensor:  # (B, 2, h, w)
 def difference(here: Tensor, warped: Tensor, flow: Tensor) -> Tensor:  # (B, 1, h, w)
     error = (here - warped).abs().mean(1, keepdim=True).clamp(max=LARGEST_ERROR)
     return torch.where(inside(flow) > 0, error, OUTSIDE_ERROR)
-
-
-def swap(values: Tensor) -> Tensor:
-    """The partner of each: (2 B, ...) with its halves exchanged."""
-    half = len(values) // 2
-    return torch.cat((values[half:], values[:half]))

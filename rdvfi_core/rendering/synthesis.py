@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..blocks import ResidualBlock, zero_
+from ..pixels.blending import blend_prior
 from ..pixels.light import change, follow_time
 from ..pixels.patches import patch_mean
 from ..pixels.warp import backward_warp, resize, resize_flow
@@ -26,7 +27,6 @@ SHUFFLE = 4
 FEATURES = 8  # planes that `Correction` hands to `Detail` beside the blend's logits
 FLOW_UNIT = 16.0  # px of the motion grid that enter the network as 1
 SEEN = 3 * 3 + 2 * 3 + 4 + 4 + 2  # planes that `Correction` reads: warps and colour, unwarped ends, flows, maps, times
-CERTAINTY = 3.0  # power of visibility in the blend
 CANDIDATES = 3  # warp of I0, warp of I1, and the plain cross-fade for what no motion explains
 
 PATCH = 7  # px of the motion grid: where frames and keyframes are compared
@@ -84,7 +84,8 @@ class Correction(nn.Module):
         x = self.leave(fine + _enlarge(self.up(coarse), fine))
         decided = F.pixel_shuffle(self.decide(x), SHUFFLE).float()
         flow0, flow1, blend, paint, features = decided.split((2, 2, CANDIDATES, 3, FEATURES), 1)
-        to0, to1, blend = flows.to0 + flow0, flows.to1 + flow1, _prior(flows) + blend
+        to0, to1 = flows.to0 + flow0, flows.to1 + flow1
+        blend = blend_prior(flows.time, flows.visible0, flows.visible1) + blend
         light, fit = change(warp0, warp1), agreement(warp0, warp1, flows.time)
         return Corrected(to0, to1, blend, paint, features, light, fit)
 
@@ -210,16 +211,6 @@ def _unshuffle(planes: Tensor) -> Tensor:  # (B, C, H, W) -> (B, 16 C, ceil(H / 
     if bottom or right:
         planes = F.pad(planes, (0, right, 0, bottom), mode="replicate")
     return F.pixel_unshuffle(planes, SHUFFLE).contiguous(memory_format=torch.channels_last)
-
-
-def _prior(flows: FlowPair) -> Tensor:  # (B, 3, h, w) logits
-    """Nearness in time and visibility decide between the warps; visibility counts with a power, because a warp that is
-    hidden with 80 % certainty must not be shown with 20 % strength. The cross-fade starts where neither side sees the
-    pixel and nowhere else: it shows both ends' contours, and only what no motion explains is better off with them."""
-    near0 = (1 - flows.time).clamp_min(1e-6).log() + CERTAINTY * (flows.visible0 + 0.03).log()
-    near1 = flows.time.clamp_min(1e-6).log() + CERTAINTY * (flows.visible1 + 0.03).log()
-    unseen = 1 - torch.maximum(flows.visible0, flows.visible1)
-    return torch.cat((near0, near1, (unseen + 0.003).log()), 1)
 
 
 def _enlarge(values: Tensor, like: Tensor) -> Tensor:

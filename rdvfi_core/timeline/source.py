@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .rates import NTSC, decimal, exact_fps
+from .rates import NTSC, decimal, exact_fps, rate_of
 
 LONGEST_RUN = 3  # duplicates in a row: drawings that last up to four frames are animation, longer ones stand still
 
@@ -39,7 +39,8 @@ class Source:
         cuts: Iterable[int] = (),
         duplicates: Iterable[int] = (),
     ) -> Source:
-        """Frames at these ticks, which may start anywhere. fps: nominal rate, None for the mean one.
+        """Frames at these ticks, which may start anywhere. fps: nominal rate, None where there is none;
+        times that contradict it have their own (`rates.rate_of`).
 
         Where every tick is the one next to a constant rate's time, as in containers that count milliseconds, the
         rate is taken as constant: the exact times are the ones before rounding."""
@@ -54,7 +55,7 @@ class Source:
         for rate in near:
             if rate and all(abs(tick - i / (rate * time_base)) <= 1 for i, tick in enumerate(ticks)):
                 return cls.constant(len(ticks), rate, cuts, duplicates)
-        fps = fps or exact_fps(float(mean))
+        fps = rate_of((*ticks, end - start), time_base, fps)
         return cls(ticks, time_base, end - start, fps, frozenset(cuts), frozenset(duplicates))
 
     def __post_init__(self) -> None:

@@ -19,8 +19,7 @@ from .decoding import LARGEST
 from .engine import Losses, Run, TrainingPlan
 from .lora import LoRA, write_tensors
 from .processes import Share
-from .rendering import Footage
-from .windows import WindowBatch
+from .windows import Footage, WindowBatch
 
 
 def train_backbone(

@@ -22,15 +22,15 @@ from ..weights.networks import NETWORKS, load_networks
 from .engine import TrainingPlan
 from .generation import TERMS
 from .processes import Processes, own_device
-from .rendering import Footage
 from .schedule import Schedule
 from .stages import ALONE, STAGES, Request, Stage
+from .windows import Footage
 
 LICENCE = "Apache-2.0"
 ONLY = {  # options that some stages alone understand
-    "anchors": ("synthesis", "joint", "decoding", "generator"),
+    "anchors": ("between", "synthesis", "joint", "decoding", "generator"),
     "lpips": ("synthesis", "joint", "decoding", "generator"),
-    "rendered": ("synthesis", "joint", "decoding", "generator", "backbone"),
+    "rendered": ("between", "synthesis", "joint", "decoding", "generator", "backbone"),
     "terms": ("generator",),
     "cache": ("generator", "backbone"),
     "cached": ("generator", "backbone"),
@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--rendered", type=_share, metavar="SHARE",
         help="share of batches that are rendered scenes instead of clips (default: 0.4)")  # fmt: skip
     add("--anchors", metavar="FOLDER", type=Path,
-        help="holds LPIPS' files; without it a stand-in takes LPIPS' place")  # fmt: skip
+        help="holds LPIPS' files, else a stand-in takes its place, and RIFE's for the stage between")  # fmt: skip
     add("--lpips", choices=tuple(BACKBONES), help="the network of LPIPS (default: alex; the paper's is vgg)")
     add("--terms", choices=TERMS, help="what the generator's loss consists of, for the ablation (default: full)")
     add("--cache", metavar="FOLDER", type=Path, help="keep prepared batches there")
@@ -114,7 +114,7 @@ def run(args: Namespace) -> None:
         footage, args.anchors, args.terms or TERMS[-1], args.cache, args.cached or 1000, args.comfyui, args.backbone,
         args.vae, args.lora, bool(args.alone), args.lpips or "alex",
     )  # fmt: skip
-    if args.stage in ONLY["anchors"] and plan.processes.first:
+    if args.stage in ONLY["lpips"] and plan.processes.first:
         logging.getLogger(__name__).info("Loss on frames: %s.", request.frame_loss(plan).name)
     trained = stage.train(plan, networks, request)
     if plan.processes.first and trained:

@@ -22,15 +22,15 @@ from .losses import FrameLoss
 from .motion import LARGEST
 from .pairs import PairBatch
 from .processes import Share
-from .rendering import Footage, window_losses, window_sheet, with_motion_loss, with_pairs
-from .windows import WindowBatch
+from .rendering import window_losses, window_sheet, with_motion_loss, with_pairs
+from .windows import Footage, WindowBatch
 
 DECODERS = ("motion", "fusion", "keyframe_synthesis")
 
 
 def train_decoding(
     plan: TrainingPlan,
-    networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, perhaps keyframe_synthesis, generator
+    networks: dict[str, nn.Module],  # all but perhaps keyframe_synthesis and generator
     footage: Footage,
     frame_loss: FrameLoss,
     alone: bool = False,  # phi_s alone
@@ -38,6 +38,7 @@ def train_decoding(
     """Trains the DECODERS in the run folder and returns their averages."""
     networks = {"keyframe_synthesis": KeyframeSynthesis.of(networks["synthesis"])} | networks
     autoencoder = frozen(networks["autoencoder"], plan.device)
+    between = frozen(networks["between"], plan.device)
     generator = frozen(networks["generator"], plan.device) if "generator" in networks else None
     still = DECODERS[:-1] if alone else ()
     estimator = {name: frozen(networks[name], plan.device) for name in still}
@@ -52,9 +53,9 @@ def train_decoding(
         return ((w, None) for w in windows) if alone else with_pairs(windows, plan, share, footage.textures)
 
     def fitted(window: WindowBatch) -> Trajectory:
-        found = draw_keyframes(window, autoencoder, networks["motion"], generator)
+        found = draw_keyframes(window, autoencoder, networks["motion"], between, generator)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not alone):
-            return fit_keyframes(networks["motion"], networks["fusion"], autoencoder, *window.ends, found)
+            return fit_keyframes(networks["motion"], between, networks["fusion"], autoencoder, *window.ends, found)
 
     def losses(data: tuple[WindowBatch, PairBatch | None], progress: float) -> Losses:
         window, pairs = data

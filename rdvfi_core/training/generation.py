@@ -27,12 +27,12 @@ from ..precision import mixed
 from ..weights.networks import renderer
 from .cache import Cache
 from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
-from .keyframe_sources import straight_base
+from .keyframe_sources import warped_base
 from .losses import FrameLoss
 from .motion import LARGEST
 from .processes import Share
-from .rendering import Footage, window_losses, window_sheet
-from .windows import WindowBatch
+from .rendering import window_losses, window_sheet
+from .windows import Footage, WindowBatch
 
 TERMS = ("latent", "latent+l2", "full")  # the ablation: L_theta alone, with L2 on frames, with all of L_rec
 LATENT_WEIGHT, FRAME_WEIGHT = 1.0, 0.5
@@ -46,13 +46,13 @@ class Lesson:
     z: Tensor  # (P, N, C, h, w) the true keyframes
     z0: Tensor  # (P, C, h, w)
     z1: Tensor
-    base: Tensor  # (P, N, C, h, w) by straight motion
+    base: Tensor  # (P, N, C, h, w) by the motion in between
     validity: Tensor  # (P, N, 1, h, w)
 
 
 def train_generation(
     plan: TrainingPlan,
-    networks: dict[str, nn.Module],  # autoencoder, motion, fusion, synthesis, perhaps keyframe_synthesis, generator
+    networks: dict[str, nn.Module],  # all but perhaps keyframe_synthesis
     footage: Footage,
     frame_loss: FrameLoss,
     terms: str = "full",
@@ -62,8 +62,9 @@ def train_generation(
     """Trains the generator in the run folder and returns its average. cache: folder for `cached` batches that are
     prepared once and then drawn in another order each time round; without it every batch is new."""
     generator = trained(networks["generator"], plan.device)
-    still = *(networks[name] for name in ("autoencoder", "motion", "fusion")), renderer(networks, keyframed=True)
-    autoencoder, motion, fusion, synthesis = (frozen(network, plan.device) for network in still)
+    named = ("autoencoder", "motion", "between", "fusion")
+    still = *(networks[name] for name in named), renderer(networks, keyframed=True)
+    autoencoder, motion, between, fusion, synthesis = (frozen(network, plan.device) for network in still)
     extent = {"cached": cached} if cache is not None else {}
     settings = plan.settings("generator", terms=terms, loss=frame_loss.name, **vars(footage), **extent)
     run = Run(plan, {"generator": generator}, settings)
@@ -73,19 +74,19 @@ def train_generation(
 
     def prepared(window: WindowBatch) -> Lesson:
         with mixed(plan.device):
-            return prepare(window.to(plan.device), autoencoder, motion)
+            return prepare(window.to(plan.device), autoencoder, motion, between)
 
     def batches(share: Share) -> Iterator[Lesson]:
         if cache is None:
             return map(prepared, windows(share))
         data = plan.settings("cache", **vars(footage))
-        store = Cache(cache, cached, data, (autoencoder, motion), plan.processes)
+        store = Cache(cache, cached, data, (autoencoder, motion, between), plan.processes)
         store.fill(windows, lambda window: _packed(prepared(window)))
         return map(_unpacked, store.batches(share, plan.seed))
 
     def frames(lesson: Lesson, z: Tensor) -> Losses:
         found = Keyframes(z, lesson.window.knot_times[1:-1], autoencoder.space)
-        trajectory = fit_keyframes(motion, fusion, autoencoder, *lesson.window.ends, found)
+        trajectory = fit_keyframes(motion, between, fusion, autoencoder, *lesson.window.ends, found)
         return window_losses(trajectory, synthesis, lesson.window, frame_loss)
 
     def losses(lesson: Lesson, progress: float) -> Losses:
@@ -105,10 +106,10 @@ def train_generation(
         with mixed(plan.device):
             z = denoise(generator, lesson, 1.0)
             found = Keyframes(z, lesson.window.knot_times[1:-1], autoencoder.space)
-            trajectory = fit_keyframes(motion, fusion, autoencoder, *lesson.window.ends, found)
+            trajectory = fit_keyframes(motion, between, fusion, autoencoder, *lesson.window.ends, found)
             rows = window_sheet(trajectory, synthesis, lesson.window)
             middle = z.shape[1] // 2
-            kinds = {"true": lesson.z, "by straight motion": lesson.base, "generated": z}
+            kinds = {"true": lesson.z, "warped": lesson.base, "generated": z}
             pictures = {name: autoencoder.decode(latents[:3, middle]) for name, latents in kinds.items()}
             for i in range(min(3, len(z))):
                 rows[f"middle keyframe of window {i}"] = [(name, shown[i]) for name, shown in pictures.items()]
@@ -119,9 +120,9 @@ def train_generation(
 
 
 @torch.no_grad()
-def prepare(window: WindowBatch, autoencoder: Autoencoder, motion: nn.Module) -> Lesson:
+def prepare(window: WindowBatch, autoencoder: Autoencoder, motion: nn.Module, between: nn.Module) -> Lesson:
     true = from_frames(autoencoder, window.knots, window.knot_times).latents.float()
-    base, validity = straight_base(window, autoencoder, motion)
+    base, validity = warped_base(window, autoencoder, motion, between)
     return Lesson(window, true[:, 1:-1], true[:, 0], true[:, -1], base.latents.float(), validity.float())
 
 
@@ -138,7 +139,7 @@ def denoise(generator: KeyframeGenerator, lesson: Lesson, progress: float) -> Te
 
 
 def latent_losses(z: Tensor, lesson: Lesson) -> Losses:
-    """`base` is what straight motion alone would score."""
+    """`base` is what the motion in between alone would score."""
     return {"loss": (z - lesson.z).square().mean(), "base": (lesson.base - lesson.z).square().mean()}
 
 

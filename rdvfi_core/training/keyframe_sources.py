@@ -11,9 +11,11 @@ from torch import Tensor
 
 from ..keyframes.autoencoder import Autoencoder
 from ..keyframes.generator import KeyframeGenerator
-from ..keyframes.keyframes import Keyframes, from_frames, generate, straight_keyframes
+from ..keyframes.keyframes import Keyframes, from_frames, generate, warped_keyframes
 from ..motion.adjacent import AdjacentMotion
-from ..motion.fitting import fit_straight
+from ..motion.between import Between
+from ..motion.moments import flows_between
+from .between import look
 from .fusion import blur_and_noise
 from .windows import WindowBatch
 
@@ -34,7 +36,11 @@ def draw_source(generated: bool) -> str:
 
 @torch.no_grad()
 def draw_keyframes(
-    window: WindowBatch, autoencoder: Autoencoder, motion: AdjacentMotion, generator: KeyframeGenerator | None
+    window: WindowBatch,
+    autoencoder: Autoencoder,
+    motion: AdjacentMotion,
+    between: Between,
+    generator: KeyframeGenerator | None,
 ) -> Keyframes:
     """All of the window's knots, every second, or the middle one alone."""
     source = draw_source(generator is not None)
@@ -46,7 +52,7 @@ def draw_keyframes(
     true = from_frames(autoencoder, frames, times)
     if source in ("true", "soft"):
         return true
-    base, validity = straight_base(window, autoencoder, motion, times)
+    base, validity = warped_base(window, autoencoder, motion, between, times)
     if source == "straight":
         share = LEAST_STRAIGHT + (1 - LEAST_STRAIGHT) * torch.rand(()).item()
         return Keyframes(torch.lerp(true.latents.float(), base.latents.float(), share), times, true.space)
@@ -62,9 +68,14 @@ def _drawn_knots(count: int) -> list[int]:
 
 
 @torch.no_grad()
-def straight_base(
-    window: WindowBatch, autoencoder: Autoencoder, motion: AdjacentMotion, times: tuple[float, ...] = ()
+def warped_base(
+    window: WindowBatch,
+    autoencoder: Autoencoder,
+    motion: AdjacentMotion,
+    between: Between,
+    times: tuple[float, ...] = (),
 ) -> tuple[Keyframes, Tensor]:  # with the validity (P, N, 1, h/8, w/8)
     """times: of the keyframes, by default all of the window's knots."""
-    straight = fit_straight(motion, autoencoder, *window.ends)
-    return straight_keyframes(autoencoder, *window.ends, straight, times or window.knot_times[1:-1])
+    views, _ = look(autoencoder, motion, window)
+    moments = flows_between(between, *views, times or window.knot_times[1:-1])
+    return warped_keyframes(autoencoder, *window.ends, moments)

@@ -1,92 +1,87 @@
-"""The rendering loss: phi1 -> splat -> warp -> phi_s against true frames, of real clips and of rendered scenes.
+"""The rendering loss: motion in between -> warp -> phi_s against true frames, of real clips and of rendered scenes.
 
-First phi_s alone learns on top of a frozen phi1, then both together (`joint`), when phi1 keeps its exact supervision on
-rendered pairs as a second term, so that what helps the frame does not spoil the motion. What `decoding` and
-`generation` need too is here: the loss of a window along a trajectory, phi1's second term, and the sheet."""
+First phi_s alone learns on frozen motion, then both together (`joint`). What `decoding` and `generation` need too is
+here: the loss of a window along a trajectory, phi1's own loss beside it, and the sheet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 
 from ..keyframes.autoencoder import Autoencoder
 from ..motion.adjacent import AdjacentMotion
-from ..motion.fitting import fit_straight
+from ..motion.between import Between
+from ..motion.moments import flows_between
 from ..precision import mixed
 from ..rendering.synthesis import Synthesis
+from ..trajectory.flow_pair import FlowPair
 from ..trajectory.trajectory import Trajectory
+from .between import look
 from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .losses import FrameLoss
 from .motion import LARGEST, both_directions, motion_losses
 from .pairs import PairBatch, RenderedPairs, loaded
 from .processes import Share
-from .windows import WindowBatch, Windows, window_stream
+from .windows import Cutting, Footage, WindowBatch
 
+CUTTING = Cutting(gaps=(2, 2, 4, 6, 8, 8, 12, 16, 24), beside=0.5)
 MOTION_WEIGHT = 0.01  # of phi1's own loss beside the rendering loss; it is in pixels, the other in intensity
 MOTION_EVERY = 2  # batches for one batch of phi1's own loss
 ITERATIONS = 6  # of phi1 on rendered pairs
 
 
-@dataclass(frozen=True)
-class Footage:
-    """Where frames come from."""
+class MotionOfWindow:
+    """A window's motion in between, to be asked as a trajectory is."""
 
-    clips: str | None  # a folder of videos and folders of frames; None: rendered scenes only
-    textures: str | None  # a folder of photographs for rendered scenes; None: procedural ones
-    rendered: float = 0.4  # share of batches that are rendered scenes
+    def __init__(self, autoencoder: Autoencoder, motion: AdjacentMotion, between: Between, window: WindowBatch):
+        self.between = between
+        self.views, self.beside = look(autoencoder, motion, window)
 
-    def windows(
-        self, plan: TrainingPlan, share: Share, keyframes: int = 0, largest: float = 90.0
-    ) -> Iterator[WindowBatch]:
-        windows = Windows(
-            self.clips, self.textures, plan.seed, plan.batch, plan.crop, share, self.rendered, keyframes, largest
-        )
-        return window_stream(windows, plan.workers)
+    def sample(self, tau: float) -> FlowPair:
+        return flows_between(self.between, *self.views, [tau], *self.beside)[0]
 
 
 def train_rendering(
     plan: TrainingPlan,
     autoencoder: Autoencoder,
     motion: AdjacentMotion,
+    between: Between,
     synthesis: Synthesis,
     footage: Footage,
     frame_loss: FrameLoss,
     joint: bool = False,
-) -> tuple[AdjacentMotion, Synthesis]:
-    """Trains phi_s, and with `joint` phi1 too, in the run folder; returns the averaged networks."""
-    autoencoder = frozen(autoencoder, plan.device)
-    motion = trained(motion, plan.device) if joint else frozen(motion, plan.device)
+) -> tuple[Between, Synthesis]:
+    """Trains phi_s, and with `joint` the motion in between too, in the run folder; returns the averaged networks."""
+    autoencoder, motion = frozen(autoencoder, plan.device), frozen(motion, plan.device)
+    between = trained(between, plan.device) if joint else frozen(between, plan.device)
     synthesis = trained(synthesis, plan.device)
-    networks = {"synthesis": synthesis} | ({"motion": motion} if joint else {})
+    networks = {"synthesis": synthesis} | ({"between": between} if joint else {})
     run = Run(plan, networks, plan.settings("joint" if joint else "synthesis", loss=frame_loss.name, **vars(footage)))
 
-    def batches(share: Share) -> Iterator[tuple[WindowBatch, PairBatch | None]]:
-        windows = footage.windows(plan, share)
-        return with_pairs(windows, plan, share, footage.textures) if joint else ((w, None) for w in windows)
+    def batches(share: Share) -> Iterator[WindowBatch]:
+        return footage.windows(plan, share, cutting=CUTTING)
 
-    def straight(window: WindowBatch) -> Trajectory:
-        with torch.set_grad_enabled(joint and torch.is_grad_enabled()):
-            return fit_straight(motion, autoencoder, *window.ends)
+    def motion_of(window: WindowBatch) -> MotionOfWindow:
+        return MotionOfWindow(autoencoder, motion, between, window)
 
-    def losses(data: tuple[WindowBatch, PairBatch | None], progress: float) -> Losses:
-        window, pairs = data
+    def losses(window: WindowBatch, progress: float) -> Losses:
         window = window.to(plan.device)
         with mixed(plan.device):
-            terms = window_losses(straight(window), synthesis, window, frame_loss)
-            return terms if pairs is None else with_motion_loss(terms, motion, autoencoder, pairs)
+            return window_losses(motion_of(window), synthesis, window, frame_loss)
 
-    def sheet(data: tuple[WindowBatch, PairBatch | None]) -> Sheet:
-        window = data[0].to(plan.device)
+    def sheet(window: WindowBatch) -> Sheet:
+        window = window.to(plan.device)
         with torch.no_grad(), mixed(plan.device):
-            return window_sheet(straight(window), synthesis, window)
+            return window_sheet(motion_of(window), synthesis, window)
 
     run.train(batches, losses, sheet)
-    return (run.averaged["motion"] if joint else motion), run.averaged["synthesis"]
+    return (run.averaged["between"] if joint else between), run.averaged["synthesis"]
 
 
-def window_losses(trajectory: Trajectory, synthesis: Synthesis, window: WindowBatch, frame_loss: FrameLoss) -> Losses:
+def window_losses(
+    trajectory: Trajectory | MotionOfWindow, synthesis: Synthesis, window: WindowBatch, frame_loss: FrameLoss
+) -> Losses:
     """The mean over the window's targets, rendered along one trajectory."""
     terms = []
     for tau, target in zip(window.times, window.targets, strict=True):
@@ -95,7 +90,7 @@ def window_losses(trajectory: Trajectory, synthesis: Synthesis, window: WindowBa
     return {name: torch.stack([t[name] for t in terms]).mean() for name in terms[0]}
 
 
-def window_sheet(trajectory: Trajectory, synthesis: Synthesis, window: WindowBatch) -> Sheet:
+def window_sheet(trajectory: Trajectory | MotionOfWindow, synthesis: Synthesis, window: WindowBatch) -> Sheet:
     """The first windows of the batch: the ends, the first target, what is rendered, and where it errs."""
     tau, target = window.times[0], window.targets[0]
     frame = synthesis(window.first, window.second, *window.ends, trajectory.sample(tau))

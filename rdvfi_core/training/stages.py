@@ -11,13 +11,15 @@ from torch import nn
 from .autoencoder import train_autoencoder
 from .backbone_training import train_backbone
 from .backbones import open_backbone
+from .between import train_between
 from .decoding import train_decoding
 from .engine import TrainingPlan
 from .fusion import train_fusion
 from .generation import train_generation
 from .losses import FrameLoss
 from .motion import train_motion
-from .rendering import Footage, train_rendering
+from .rendering import train_rendering
+from .windows import Footage
 
 Networks = dict[str, nn.Module]
 
@@ -64,6 +66,11 @@ def _motion(plan: TrainingPlan, networks: Networks, request: Request) -> Network
     return {"motion": train_motion(plan, networks["autoencoder"], networks["motion"], request.footage.textures)}
 
 
+def _between(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
+    given = (networks[n] for n in ("autoencoder", "motion", "between"))
+    return {"between": train_between(plan, *given, request.footage, request.anchors)}
+
+
 def _fusion(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
     found = train_fusion(plan, *(networks[n] for n in ("autoencoder", "motion", "fusion")), request.footage.textures)
     return {"fusion": found}
@@ -71,9 +78,9 @@ def _fusion(plan: TrainingPlan, networks: Networks, request: Request) -> Network
 
 def _rendering(joint: bool) -> Callable[[TrainingPlan, Networks, Request], Networks]:
     def train(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
-        given = (networks[n] for n in ("autoencoder", "motion", "synthesis"))
-        motion, synthesis = train_rendering(plan, *given, request.footage, request.frame_loss(plan), joint)
-        return {"motion": motion, "synthesis": synthesis}
+        given = (networks[n] for n in ("autoencoder", "motion", "between", "synthesis"))
+        between, synthesis = train_rendering(plan, *given, request.footage, request.frame_loss(plan), joint)
+        return {"between": between, "synthesis": synthesis}
 
     return train
 
@@ -117,6 +124,17 @@ STAGES = {
         crop=(128, 192),
         rate=4e-4,
     ),
+    "between": Stage(
+        "motion at moments between two images, from RIFE's flows and true frames",
+        _between,
+        fresh=("between",),
+        needs=("motion",),
+        asks=("clips", "anchors"),
+        steps=40000,
+        batch=4,
+        crop=(192, 256),
+        rate=4e-4,
+    ),
     "fusion": Stage(
         "phi2, on rendered scenes",
         _fusion,
@@ -131,7 +149,7 @@ STAGES = {
         "phi_s, without keyframes",
         _rendering(False),
         fresh=("synthesis",),
-        needs=("motion",),
+        needs=("motion", "between"),
         asks=("clips",),
         steps=20000,
         batch=4,
@@ -139,9 +157,9 @@ STAGES = {
         rate=4e-4,
     ),
     "joint": Stage(
-        "phi1 and phi_s, without keyframes",
+        "motion in between and phi_s, without keyframes",
         _rendering(True),
-        needs=("motion", "synthesis"),
+        needs=("motion", "between", "synthesis"),
         asks=("clips",),
         steps=20000,
         batch=4,
@@ -151,7 +169,7 @@ STAGES = {
     "decoding": Stage(
         "stage 1 of the paper: phi1, phi2 and phi_s through keyframes",
         _decoding,
-        needs=("motion", "fusion", "synthesis"),
+        needs=("motion", "between", "fusion", "synthesis"),
         steps=20000,
         batch=4,
         crop=(160, 224),
@@ -161,7 +179,7 @@ STAGES = {
         "stage 2 of the paper: the one-step generator",
         _generator,
         fresh=("generator",),
-        needs=("motion", "fusion", "synthesis"),
+        needs=("motion", "between", "fusion", "synthesis"),
         steps=40000,
         batch=8,
         crop=(128, 192),

@@ -14,6 +14,7 @@ from ..conventions import MOTION_AREA
 from ..pixels.warp import resize
 from ..scenes.scenes import draw_scenes
 from ..scenes.textures import Textures
+from .engine import TrainingPlan
 from .pairs import loaded
 from .processes import ALL, Share, own_numbers
 from .store import FRAMES_KEPT, ClipStore
@@ -27,6 +28,17 @@ GAPS_TRIED = 20
 
 
 @dataclass(frozen=True)
+class Cutting:
+    """Which windows are cut from clips."""
+
+    gaps: tuple[int, ...] = GAPS
+    ratios: tuple[float, ...] = RATIOS
+    zooms: tuple[float, float] = (0.8, 1.3)  # least and most: 1 is the motion grid of whole frames
+    at_ends: float = 0.0  # share of targets that are one of the ends themselves
+    beside: float = 0.0  # share of batches that show the frames as far before and after the ends as these lie apart
+
+
+@dataclass(frozen=True)
 class WindowBatch:
     """P windows of one size and with the same times."""
 
@@ -36,6 +48,7 @@ class WindowBatch:
     times: tuple[float, ...]
     knots: Tensor  # (P, M, 3, h, w) on the motion grid: I0, the keyframes, I1
     knot_times: tuple[float, ...]  # M of them
+    beside: Tensor | None = None  # (P, 2, 3, h, w) on the motion grid: at the times -1 and 2
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]:  # (P, 3, h, w) each, on the motion grid
@@ -72,11 +85,13 @@ class Windows(IterableDataset):
         keyframes: int = 0,
         largest: float = 90.0,  # see `draw_scenes`
         memory: int = FRAMES_KEPT,
+        cutting: Cutting = Cutting(),  # noqa: B008 (frozen)
     ):
         self.clips, self.textures, self.seed, self.batch, self.crop = clips, textures, seed, batch, crop
         self.share, self.rendered, self.keyframes = share, rendered if clips else 1.0, keyframes
         self.largest, self.memory = largest, memory
-        self.gaps = knot_gaps(keyframes) if keyframes else GAPS
+        self.cutting = cutting
+        self.gaps = knot_gaps(keyframes) if keyframes else cutting.gaps
 
     def check(self) -> None:
         """Refuses a folder of clips of which none can be used."""
@@ -87,7 +102,7 @@ class Windows(IterableDataset):
         bank, store = Textures(self.textures), None
         for number in own_numbers(self.share):
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-            ratio = RATIOS[_integer(len(RATIOS), generator)]
+            ratio = self.cutting.ratios[_integer(len(self.cutting.ratios), generator)]
             size = tuple(round(side / ratio) for side in self.crop)
             if torch.rand((), generator=generator) < self.rendered:
                 yield self._render(bank, size, generator)
@@ -102,43 +117,50 @@ class Windows(IterableDataset):
     def _cut(self, store: ClipStore, size: tuple[int, int], ratio: float, generator: torch.Generator) -> WindowBatch:
         for _ in range(GAPS_TRIED):
             length = store.length(_integer(len(store), generator))
-            gaps = [gap for gap in self.gaps if gap < length]
+            beside = self.cutting.beside and torch.rand((), generator=generator).item() < self.cutting.beside
+            gaps = [gap for gap in self.gaps if (3 * gap if beside else gap) < length]
             if not gaps:
                 continue
             gap = gaps[_integer(len(gaps), generator)]
-            between = sorted(1 + _integer(gap - 1, generator) for _ in range(TARGETS))
+            outside = (-gap, 2 * gap) if beside else ()
+            between = sorted(self._offset(gap, generator) for _ in range(TARGETS))
             knots = range(0, gap + 1, gap // (self.keyframes + 1)) if self.keyframes else (0, gap)
-            windows = self._windows(store, gap, [*between, *knots], size, ratio, generator)
+            windows = self._windows(store, [*between, *outside, *knots], size, ratio, generator)
             if windows is not None:
-                targets, knots = windows[:TARGETS], windows[TARGETS:]
+                targets, outside, knots = windows.split((TARGETS, len(outside), len(windows) - TARGETS - len(outside)))
                 times = [offset / gap for offset in between]
                 if _integer(2, generator):
-                    knots, times = knots.flip(0), [1 - tau for tau in times]
-                return self._collect(targets, times, knots)
+                    knots, outside, times = knots.flip(0), outside.flip(0), [1 - tau for tau in times]
+                return self._collect(targets, times, knots, outside)
         raise ValueError(
             f"No {self.batch} windows of {min(self.gaps) + 1} frames could be read from {self.clips}; see the log for "
             "the clips that were left out, and give longer ones."
         )
 
     def _windows(
-        self, store: ClipStore, gap: int, offsets: list[int], size: tuple[int, int], ratio: float,
-        generator: torch.Generator,
+        self, store: ClipStore, offsets: list[int], size: tuple[int, int], ratio: float, generator: torch.Generator
     ) -> Tensor | None:  # (offsets, P, 3, H, W)  # fmt: skip
-        windows = []
+        windows, span = [], max(offsets) - min(offsets)
         for _ in range(DRAWS * self.batch):
             index = _integer(len(store), generator)
-            if store.length(index) <= gap:
+            if store.length(index) <= span:
                 continue
-            start = _integer(store.length(index) - gap, generator)
+            start = _integer(store.length(index) - span, generator) - min(offsets)
             wanted = sorted({start + offset for offset in offsets})
             frames = store.frames(index, wanted)
             if frames is None:
                 continue
             order = [wanted.index(start + offset) for offset in offsets]
-            windows.append(_cut_window(torch.from_numpy(frames[order]), size, ratio, generator))
+            windows.append(_cut_window(torch.from_numpy(frames[order]), size, ratio, self.cutting.zooms, generator))
             if len(windows) == self.batch:
                 return torch.stack(windows, 1)
         return None
+
+    def _offset(self, gap: int, generator: torch.Generator) -> int:
+        """Of a target."""
+        if self.cutting.at_ends and torch.rand((), generator=generator) < self.cutting.at_ends:
+            return gap * _integer(2, generator)
+        return 1 + _integer(gap - 1, generator)
 
     def _render(self, bank: Textures, size: tuple[int, int], generator: torch.Generator) -> WindowBatch:
         knots = [i / (self.keyframes + 1) for i in range(self.keyframes + 2)]
@@ -153,11 +175,16 @@ class Windows(IterableDataset):
         images = torch.stack(rendered, 1)
         return self._collect(images[:TARGETS], times, images[TARGETS:])
 
-    def _collect(self, targets: Tensor, times: list[float], knots: Tensor) -> WindowBatch:
-        """targets (T, P, 3, H, W), knots (M, P, 3, H, W)."""
-        small = resize(knots.flatten(0, 1), *self.crop).unflatten(0, knots.shape[:2])
+    def _collect(
+        self, targets: Tensor, times: list[float], knots: Tensor, outside: Tensor | None = None
+    ) -> WindowBatch:
+        """targets (T, P, 3, H, W), knots (M, P, 3, H, W), outside as knots, two or none."""
+        small, beside = self._small(knots), self._small(outside) if outside is not None and len(outside) else None
         knot_times = tuple(i / (len(knots) - 1) for i in range(len(knots)))
-        return WindowBatch(knots[0], knots[-1], tuple(targets), tuple(times), small.transpose(0, 1), knot_times)
+        return WindowBatch(knots[0], knots[-1], tuple(targets), tuple(times), small, knot_times, beside)
+
+    def _small(self, frames: Tensor) -> Tensor:  # (M, P, 3, H, W) -> (P, M, 3, h, w)
+        return resize(frames.flatten(0, 1), *self.crop).unflatten(0, frames.shape[:2]).transpose(0, 1)
 
 
 def window_stream(data: Windows, workers: int) -> Iterator[WindowBatch]:
@@ -166,12 +193,37 @@ def window_stream(data: Windows, workers: int) -> Iterator[WindowBatch]:
     return loaded(data, workers)
 
 
-def _cut_window(frames: Tensor, size: tuple[int, int], ratio: float, generator: torch.Generator) -> Tensor:
+@dataclass(frozen=True)
+class Footage:
+    """Where frames come from."""
+
+    clips: str | None  # a folder of videos and folders of frames; None: rendered scenes only
+    textures: str | None  # a folder of photographs for rendered scenes; None: procedural ones
+    rendered: float = 0.4  # share of batches that are rendered scenes
+
+    def windows(
+        self,
+        plan: TrainingPlan,
+        share: Share,
+        keyframes: int = 0,
+        largest: float = 90.0,
+        cutting: Cutting = Cutting(),  # noqa: B008 (frozen)
+    ) -> Iterator[WindowBatch]:
+        windows = Windows(
+            self.clips, self.textures, plan.seed, plan.batch, plan.crop, share, self.rendered, keyframes, largest,
+            cutting=cutting,
+        )  # fmt: skip
+        return window_stream(windows, plan.workers)
+
+
+def _cut_window(
+    frames: Tensor, size: tuple[int, int], ratio: float, zooms: tuple[float, float], generator: torch.Generator
+) -> Tensor:
     """(T, H, W, 3) uint8 of one clip -> (T, 3, *size): one crop of all of them, zoomed so that the clip's motion has
     about the size it will have on the motion grid of whole frames."""
     height, width = frames.shape[1:3]
     zoom = (MOTION_AREA / (height * width)) ** 0.5 / ratio
-    zoom *= torch.empty(()).uniform_(0.8, 1.3, generator=generator).item()
+    zoom *= torch.empty(()).uniform_(*zooms, generator=generator).item()
     zoom = max(zoom, size[0] / height, size[1] / width)
     cut = min(height, round(size[0] / zoom)), min(width, round(size[1] / zoom))
     top, left = _integer(height - cut[0] + 1, generator), _integer(width - cut[1] + 1, generator)

@@ -45,6 +45,15 @@ def cubic_velocity_weights(times: Sequence[float], tau: float) -> list[float]:
     return _hermite(times, a, -value_b, value_b, (1 - s) * (1 - 3 * s), s * (3 * s - 2))
 
 
+def parabola_weights(here: float, there: float) -> tuple[float, float]:
+    """For a pixel at the time `here`, whose places at the times 0 and 1 are known: their weights in its displacement to
+    the time `there` along the parabola through all three. At an end itself the way is straight."""
+    if here in (0.0, 1.0):
+        length = abs(there - here)
+        return (0.0, length) if here == 0 else (length, 0.0)
+    return (there - here) * (there - 1) / here, (there - here) * there / (1 - here)
+
+
 def _hermite(
     times: Sequence[float], a: int, value_a: float, value_b: float, slope_a: float, slope_b: float
 ) -> list[float]:

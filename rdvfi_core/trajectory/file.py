@@ -18,16 +18,16 @@ VERSION = "1"
 def save(trajectory: Trajectory, path: str | Path) -> None:
     """The file takes its name only when it is complete."""
     tensors = {name: getattr(trajectory, name).detach().cpu().clone().contiguous() for name in MAPS}
-    times = {"times": json.dumps(trajectory.times), "beyond": json.dumps((trajectory.before, trajectory.after))}
+    about = {"times": json.dumps(trajectory.times), "keyframed": json.dumps(trajectory.keyframed)}
     with whole_file(path) as unfinished:
-        save_file(tensors, unfinished, {"format": FORMAT, "version": VERSION} | times)
+        save_file(tensors, unfinished, {"format": FORMAT, "version": VERSION} | about)
 
 
 def load(path: str | Path) -> Trajectory:
     """A trajectory that `save` wrote, on the CPU. Any other file is refused with a ValueError."""
     times = check(path)
     with safe_open(path, framework="pt") as file:
-        return Trajectory(times, *(file.get_tensor(name) for name in MAPS), *_times_beyond(file.metadata()))
+        return Trajectory(times, *(file.get_tensor(name) for name in MAPS), _keyframed(file.metadata(), times))
 
 
 def check(path: str | Path) -> tuple[float, ...]:
@@ -44,17 +44,13 @@ def check(path: str | Path) -> tuple[float, ...]:
         version = metadata.get("version")
         raise ValueError(f"{path} is of version {version}, and only {VERSION} can be read; {again}.")
     try:
-        _times_beyond(metadata)
-        return tuple(float(time) for time in json.loads(metadata["times"]))
+        times = tuple(float(time) for time in json.loads(metadata["times"]))
+        _keyframed(metadata, times)
+        return times
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} has no readable list of knot times; {again}.") from error
 
 
-def _times_beyond(metadata: dict[str, str]) -> tuple[float | None, float | None]:
-    """`before` and `after` of a file; older ones say nothing of them."""
-    before, after = (
-        None if time is None else float(time) for time in json.loads(metadata.get("beyond", "[null, null]"))
-    )
-    if not (before is None or before < 0) or not (after is None or after > 1):
-        raise ValueError("they lie within the pair")
-    return before, after
+def _keyframed(metadata: dict[str, str], times: tuple[float, ...]) -> bool:
+    """Older files do not say; in them inner knots were keyframes."""
+    return bool(json.loads(metadata.get("keyframed", "null" if len(times) == 2 else "true")))

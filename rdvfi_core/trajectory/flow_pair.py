@@ -39,6 +39,17 @@ class FlowPair:
     def time(self) -> Tensor:  # (B, 1, 1, 1) float32
         return torch.tensor(self.times, dtype=torch.float32, device=self.to0.device).view(-1, 1, 1, 1)
 
+    def sample(self, tau: float) -> FlowPair:
+        """That of one of the times; like `Trajectory.sample`, but nothing lies between them."""
+        if tau not in self.times:
+            raise ValueError(f"These flows are of the times {', '.join(map(str, self.times))}, not of {tau}.")
+        return self.at(self.times.index(tau))
+
+    def at(self, index: int) -> FlowPair:
+        """That of one of the B times alone."""
+        maps = {name: getattr(self, name)[index : index + 1] for name in FLOW_MAPS}
+        return FlowPair(self.times[index], **maps, keyframed=self.keyframed)
+
     def to(self, device: torch.device | str) -> FlowPair:
         return replace(self, **{name: getattr(self, name).to(device) for name in FLOW_MAPS})
 

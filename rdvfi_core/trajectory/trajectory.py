@@ -2,9 +2,6 @@
 
 Every knot keeps its motion on its own grid, so that it ends where the knot's objects end. At tau the two knots around
 it are carried there, each pixel along the cubic through its own positions at up to four knots, and both are averaged.
-
-The pair may be one of a clip's. The frames around it then shape the paths as knots do, although nothing is taken from
-them but where pixels come from and go to (`Trajectory.continued`).
 """
 
 from __future__ import annotations
@@ -24,8 +21,6 @@ MAPS = dict(to0=2, to1=2, previous=2, next=2, visible0=1, visible1=1, importance
 MOST_IMPORTANCE = 6.0  # exp(6) = 403: what lies in front keeps a quarter of a per cent of what it covers
 LEAST_IMPORTANCE = -20.0  # exp(-20) = 2e-9 loses against any other pixel and is still an ordinary float32
 CYCLE_PX, CYCLE_SHARE = 1.0, 0.05  # a track may miss its origin by 1 px and 5 % of its way on the way back
-STEEPEST = 2.0  # times its mean speed that a pixel may have at an end, by what it does in the pair beyond ...
-SLACK = 0.25  # ... and px on top
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,25 +30,22 @@ class Trajectory:
     times: tuple[float, ...]  # (M,) of the knots: 0 = t_0 < ... < t_{M-1} = 1
     to0: Tensor  # (B, M, 2, h, w) f_{k->0}
     to1: Tensor  # (B, M, 2, h, w) f_{k->1}
-    previous: Tensor  # (B, M, 2, h, w) f_{k->k-1}; the first knot's leads to the frame before I0, if `before` is given
-    next: Tensor  # (B, M, 2, h, w) f_{k->k+1}; the last knot's leads to the frame after I1, if `after` is given
+    previous: Tensor  # (B, M, 2, h, w) f_{k->k-1}
+    next: Tensor  # (B, M, 2, h, w) f_{k->k+1}
     visible0: Tensor  # (B, M, 1, h, w) in [0, 1]: the knot's pixel is seen in I0
     visible1: Tensor  # (B, M, 1, h, w) in [0, 1]: the knot's pixel is seen in I1
     importance: Tensor  # (B, M, 1, h, w) log-weight in the splat, clamped to [-20, 6] there
     colour: Tensor  # (B, M, 3, h, w) RGB of the knots
-    before: float | None = None  # time of a frame before I0 that shapes the paths, below 0
-    after: float | None = None  # time of a frame after I1 that shapes the paths, above 1
+    keyframed: bool = False  # whether the inner knots are keyframes, whose colours are known
     _latest: dict = field(default_factory=dict, init=False, repr=False)  # displacements of the interval used last
 
     def split(self) -> list[Trajectory]:
         """Of each pair by itself."""
         maps = zip(*(getattr(self, name).split(1) for name in MAPS), strict=True)
-        return [Trajectory(self.times, *of_one, self.before, self.after) for of_one in maps]
+        return [Trajectory(self.times, *of_one, self.keyframed) for of_one in maps]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", _checked_times(self.times))
-        if not (self.before is None or self.before < 0) or not (self.after is None or self.after > 1):
-            raise ValueError(f"before is {self.before} and after {self.after}; give times below 0 and above 1.")
         if self.to0.ndim != 5:
             raise ValueError(f"to0 has the shape {tuple(self.to0.shape)}; give (B, M, 2, h, w).")
         batch, _, _, height, width = self.to0.shape
@@ -66,56 +58,6 @@ class Trajectory:
                 raise ValueError(f"{name} is {tensor.dtype}; a trajectory is float32, so convert it with .float().")
             if tensor.device != self.to0.device:
                 raise ValueError(f"{name} is on {tensor.device} and to0 on {self.to0.device}; move them to one device.")
-
-    @classmethod
-    def straight(
-        cls,
-        forward: Tensor,  # (B, 2, h, w) f_{0->1}
-        backward: Tensor,  # (B, 2, h, w) f_{1->0}
-        visible1_from0: Tensor,  # (B, 1, h, w) in [0, 1]: I0's pixel is seen in I1
-        visible0_from1: Tensor,  # (B, 1, h, w) in [0, 1]: I1's pixel is seen in I0
-        colour0: Tensor,  # (B, 3, h, w)
-        colour1: Tensor,  # (B, 3, h, w)
-        importance0: Tensor | None = None,  # (B, 1, h, w) log-weight, by default 0
-        importance1: Tensor | None = None,
-    ) -> Trajectory:
-        """The two inputs are the only knots (M = 2): every pixel moves on a straight line at constant speed."""
-        still, seen = torch.zeros_like(forward), torch.ones_like(visible1_from0)
-        even = torch.zeros_like(visible1_from0)
-        return cls(
-            times=(0.0, 1.0),
-            to0=torch.stack((still, backward), 1),
-            to1=torch.stack((forward, still), 1),
-            previous=torch.stack((still, backward), 1),
-            next=torch.stack((forward, still), 1),
-            visible0=torch.stack((seen, visible0_from1), 1),
-            visible1=torch.stack((visible1_from0, seen), 1),
-            importance=torch.stack([even if i is None else i for i in (importance0, importance1)], 1),
-            colour=torch.stack((colour0, colour1), 1),
-        )
-
-    def continued(
-        self,
-        before: Trajectory | None,  # from an earlier frame to I0
-        after: Trajectory | None,  # from I1 to a later frame
-        before_length: float = 1.0,  # its duration, in durations of this one
-        after_length: float = 1.0,
-    ) -> Trajectory:
-        """The same pair, but its paths come from `before` and go on into `after` without a kink, where pixels are seen
-        there; where they are not, they are straight as they were. At an end no path is faster than twice its mean speed
-        in this pair, else it would swing back and forth (Fritsch and Carlson 1980). All three have the same shape. A
-        trajectory through keyframes knows its bends already and stays as it is."""
-        if len(self.times) > 2 or (before is None and after is None):
-            return self
-        previous, following, alone = self.previous, self.next, before is None or after is None
-        if before is not None:
-            there = _beyond(following[:, 0], before.to0[:, -1], before.visible0[:, -1], before_length, alone)
-            previous = torch.stack((there, previous[:, 1]), 1)
-        if after is not None:
-            there = _beyond(previous[:, 1], after.to1[:, 0], after.visible1[:, 0], after_length, alone)
-            following = torch.stack((following[:, 0], there), 1)
-        times = None if before is None else -before_length, None if after is None else 1 + after_length
-        return replace(self, previous=previous, next=following, before=times[0], after=times[1])
 
     def sample(self, tau: float, method: str = "cubic") -> FlowPair:
         """The flows from tau to both inputs. At a knot's own time they are that knot's, untouched. The method "linear"
@@ -133,7 +75,7 @@ class Trajectory:
             carried = [self._carried(knot, move) for knot, move in zip((a, a + 1), moves, strict=True)]
             carried, coverage = self._splat_interval(a, tau, moves, carried)
         to0, to1, visible0, visible1, colour = carried.split((2, 2, 1, 1, 3), 1)
-        return FlowPair(tau, to0, to1, visible0, visible1, coverage, colour, keyframed=len(self.times) > 2)
+        return FlowPair(tau, to0, to1, visible0, visible1, coverage, colour, keyframed=self.keyframed)
 
     def velocity(self, tau: float) -> Tensor:  # (B, 2, h, w) px of the motion grid per unit of tau
         """How fast, and which way, the pixel that is seen at tau moves there: the derivative of its cubic."""
@@ -172,8 +114,7 @@ class Trajectory:
         mirrored = {"to0": "to1", "previous": "next", "visible0": "visible1"}
         mirrored |= {new: old for old, new in mirrored.items()}
         tensors = {name: getattr(self, mirrored.get(name, name)).flip(1) for name in MAPS}
-        before, after = (None if time is None else 1 - time for time in (self.after, self.before))
-        return Trajectory(tuple(1 - t for t in reversed(self.times)), **tensors, before=before, after=after)
+        return Trajectory(tuple(1 - t for t in reversed(self.times)), **tensors, keyframed=self.keyframed)
 
     def to(self, device: torch.device | str) -> Trajectory:
         return replace(self, **{name: getattr(self, name).to(device) for name in MAPS})
@@ -184,10 +125,8 @@ class Trajectory:
         return torch.cat((*maps, self.visible0[:, knot], self.visible1[:, knot], self.colour[:, knot]), 1)
 
     def _weights(self, rule, tau: float) -> dict[int, float]:
-        """Of the knots by number, by one of the rules of `cubic`. The frame before I0 is knot -1, the one after I1 knot
-        M."""
-        before, after = (() if time is None else (time,) for time in (self.before, self.after))
-        return dict(enumerate(rule((*before, *self.times, *after), tau), -len(before)))
+        """Of the knots by number, by one of the rules of `cubic`."""
+        return dict(enumerate(rule(self.times, tau)))
 
     def _displacements(self, a: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """For the pixels of knot a, and for those of knot a + 1: displacement (B, 2, h, w) to each other knot that
@@ -197,19 +136,12 @@ class Trajectory:
         if found is None:
             b = a + 1
             from_a, from_b = {b: self.next[:, a]}, {a: self.previous[:, b]}
-            if a > 0 or self.before is not None:
+            if a > 0:
                 from_a[a - 1] = self.previous[:, a]
                 from_b[a - 1] = compose(self.previous[:, b], self.previous[:, a])
-            if b < len(self.times) - 1 or self.after is not None:
+            if b < len(self.times) - 1:
                 from_a[b + 1] = compose(self.next[:, a], self.next[:, b])
                 from_b[b + 1] = self.next[:, b]
-            # What is hidden at an end must not go on with the motion of what hides it there.
-            if a == 0 and self.before is not None:
-                straight = self.previous[:, b] * (1 - self.before / self.times[b])
-                from_b[a - 1] = torch.lerp(straight, from_b[a - 1], self.visible0[:, b])
-            if b == len(self.times) - 1 and self.after is not None:
-                straight = self.next[:, a] * ((self.after - self.times[a]) / (1 - self.times[a]))
-                from_a[b + 1] = torch.lerp(straight, from_a[b + 1], self.visible1[:, a])
             found = (from_a, from_b)
             self._latest.clear()
             self._latest[key] = found
@@ -243,42 +175,12 @@ class Trajectory:
             tolerance = CYCLE_PX + CYCLE_SHARE * torch.linalg.vector_norm(here - points, dim=-1)
             positions[k], seen[k] = here, ((gap <= tolerance) & (shown[..., 0] >= 0.5)).float()
             here = here + move
-        last = len(self.times) - 1
-        for time, end, step, flow in ((self.before, 0, -1, self.previous), (self.after, last, 1, self.next)):
-            if time is not None:
-                move = sample_at(flow[:, end], positions[end].mT[:, :, None])[:, :, 0].mT
-                length = (time - self.times[end]) / (self.times[end] - self.times[end - step])
-                straight = length * (positions[end] - positions[end - step])
-                positions[end + step] = positions[end] + torch.lerp(straight, move, seen[end][..., None])
         return positions, seen
 
     def _inside(self, positions: Tensor) -> Tensor:  # (..., 2) -> (...) bool
         height, width = self.to0.shape[-2:]
         x, y = positions.unbind(-1)
         return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-
-
-def _beyond(
-    straight: Tensor,  # (B, 2, h, w) from an end's pixels to the other end
-    found: Tensor,  # (B, 2, h, w) from the same pixels to the frame beyond
-    visible: Tensor,  # (B, 1, h, w) in [0, 1]: seen there
-    length: float,  # time from the end to the frame beyond, in durations of the pair
-    alone: bool,  # no frame beyond the other end: the parabola goes on to there
-) -> Tensor:  # (B, 2, h, w)
-    """Where pixels are in the frame beyond, so that their tangents at the ends are ones that their path can bear."""
-    beyond = torch.lerp(-length * straight, found, visible)
-    scale = length * (1 + length)
-    tangent = (length**2 * straight - beyond) / scale  # of the parabola through all three
-    most = STEEPEST * torch.linalg.vector_norm(straight, dim=1, keepdim=True) + SLACK
-    tangent = _shortened(tangent, most)
-    if alone:  # the other end's tangent is the mirror image of this one; both are within `most` then
-        tangent = 2 * straight - _shortened(2 * straight - tangent, most)
-    return length**2 * straight - scale * tangent
-
-
-def _shortened(vectors: Tensor, most: Tensor) -> Tensor:  # (B, 2, h, w), (B, 1, h, w)
-    length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    return vectors * (most / length.clamp(min=1e-6)).clamp(max=1)
 
 
 def _mix(displacements: dict[int, Tensor], weights: dict[int, float]) -> Tensor:

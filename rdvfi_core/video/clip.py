@@ -11,9 +11,9 @@ from typing import Protocol
 
 from torch import Tensor
 
-from .join import Extras
 from .reader import Survey, VideoFile
 from .timemap import TimeMap
+from .tracks import Extras
 
 
 class Clip(Protocol):

@@ -26,6 +26,7 @@ from .join import join
 from .parts import IMAGES, Part, render_part, split
 from .reader import VideoFile
 from .timemap import TimeMap
+from .tracks import Extras, Track, planned
 from .writer import complete_or_nothing, one_sentence, remove
 
 Watch = Callable[[int, int, Tensor | None], None]  # (done, total) output frames, and the one at hand
@@ -53,19 +54,20 @@ class Job:
     final: Path
     name: str  # of the output, as the user wrote it
     plan: Plan
-    time_map: TimeMap | None
     form: Format
-    audio: str
     spans: tuple[range, ...]  # of output frames, one for each part
     seed: int
     keyframes: str
     model: str  # another text for other weights
     tags: dict[str, str] = field(default_factory=dict)  # of the file, beside those of the source
+    extras: Extras | None = None  # none for pictures alone
+    tracks: tuple[Track, ...] = ()  # what of them is written
+    losses: tuple[str, ...] = ()  # what of them is not, in sentences
 
     @property
     def notes(self) -> list[str]:
         """What of the source is missing or will not be kept."""
-        return [*self.clip.survey.notes, *(f"{note}." for note in self.form.notes)]
+        return [*self.clip.survey.notes, *(f"{note}." for note in self.form.notes), *self.losses]
 
     def part(self, number: int) -> Part:
         plan = self.plan.part(self.spans[number])
@@ -149,8 +151,10 @@ def make_job(
     time_map = TimeMap.of(plan, source, None if edited else timeline)
     whole = [range(len(plan))]  # a GIF's frames depend on each other across parts
     spans = whole if form.suffix == ".gif" else split(plan)
-    facts = clip, final, str(output), plan, time_map, form, choices.audio, tuple(spans), seed, keyframes, model
-    return Job(*facts, tags or {})
+    extras = clip.extras(time_map, choices.audio)
+    tracks, losses = planned(extras, form.suffix) if extras is not None else ((), [])
+    facts = clip, final, str(output), plan, form, tuple(spans), seed, keyframes, model
+    return Job(*facts, tags or {}, extras, tracks, tuple(losses))
 
 
 def convert(
@@ -204,9 +208,8 @@ def missing_parts(job: Job) -> list[int]:
 def finish(job: Job, should_stop: ShouldStop | None = None) -> list[str]:
     """Joins the parts, all of which are there, into the output."""
     parts = [job.part_path(number) for number in range(len(job.spans))]
-    extras = job.clip.extras(job.time_map, job.audio)
     with complete_or_nothing(job.final, job.name) as partial:
-        notes = join(parts, partial, job.form.suffix, job.plan, extras, should_stop, job.tags)
+        notes = join(parts, partial, job.form.suffix, job.plan, job.extras, job.tracks, should_stop, job.tags)
     remove(job.folder)
     return notes
 

@@ -26,6 +26,7 @@ class Damage:
     cut_short: bool = False
     counted: bool = False  # frames have no times of their own
     interlaced: int = 0  # frames that are marked as two fields
+    transparent: bool = False  # of a GIF, whose format does not tell
 
     def notes(self, name: str) -> list[str]:
         found = []

@@ -11,6 +11,8 @@ from struct import unpack_from
 
 import av
 
+from .side_data import side_data
+
 MASTERING, LIGHT = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"
 DYNAMIC = ("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "DOVI_METADATA", "DOVI_RPU_BUFFER")
 CHROMATICITY, LUMINANCE = 50000, 10000  # the standard's steps in one, and in a candela per square metre
@@ -27,10 +29,7 @@ class Hdr:
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Hdr | None:
-        try:
-            found = {data.type.name: bytes(data) for data in frame.side_data}
-        except ValueError:  # a kind of side data that this PyAV has no name for
-            return None
+        found = side_data(frame)
         mastering, light = found.get(MASTERING, b""), found.get(LIGHT, b"")
         levels = unpack_from("=2I", light) if len(light) >= 8 else ()
         hdr = cls(_mastering(mastering), levels, any(name in found for name in DYNAMIC))

@@ -1,10 +1,12 @@
-"""Finished parts of a video, remuxed into one file without decoding them again, with sound, subtitles, chapters and
-metadata of the source. Frames get their exact times here: parts only know their order."""
+"""Finished parts of a video, remuxed into one file without decoding them again, with sound, subtitles, attachments,
+chapters and metadata of the source. Frames get their exact times here: parts only know their order.
+
+The pictures are the work: a track that cannot be written after all is left out, and the others are joined anew."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from heapq import merge
 from pathlib import Path
@@ -13,10 +15,12 @@ import av
 
 from ..callbacks import ShouldStop, check_stop
 from ..timeline import Plan
-from . import audio
-from .reader import Survey, VideoFile
-from .timemap import TimeMap
-from .writer import HVC1, IMAGE_NAME, MUXERS, one_sentence
+from .audio import stretched_frames
+from .reader import VideoFile
+from .samples import copied_packets
+from .sound_formats import MUXERS
+from .tracks import Extras, Track, encoded_instead
+from .writer import DISK_FULL, HVC1, IMAGE_NAME, one_sentence
 
 ISO = (".mp4", ".mov")
 KEEP_TAGS = {"movflags": "use_metadata_tags"}  # else MP4 drops what it has no own field for, such as a workflow
@@ -24,19 +28,9 @@ CONTAINERS_OWN = {"major_brand", "minor_version", "compatible_brands", "encoder"
 ALPHA_TAGS = {"alpha_mode", "ALPHA_MODE"}  # of WebM, whose players look for transparency only where it stands
 NO_ENCODER = {"libdav1d", "av1"}  # decoders whose encoders have other names
 FINE = Fraction(1, 90000)  # seconds: times of a plan that was edited off its rate are rounded to this
-SUBTITLES = {".mp4": {"mov_text"}, ".mov": {"mov_text"}, ".webm": {"webvtt"}}
+
 
 Timed = tuple[Fraction, int, av.Packet]  # second, order among equals, packet
-
-
-@dataclass(frozen=True)
-class Extras:
-    """What of the source goes along with the pictures."""
-
-    video: VideoFile
-    survey: Survey
-    time_map: TimeMap | None
-    audio: str = "auto"
 
 
 def join(
@@ -45,24 +39,58 @@ def join(
     suffix: str,
     plan: Plan,
     extras: Extras | None,  # none for pictures alone
+    tracks: Sequence[Track] = (),  # of the source of `extras`
     should_stop: ShouldStop | None = None,
     tags: dict[str, str] | None = None,  # of the file, beside those of the source
 ) -> list[str]:
-    """Returns what did not go along, in sentences."""
+    """Returns which tracks did not go along after all, in sentences."""
+    notes: list[str] = []
     with one_sentence(target):
         if not suffix:
-            return _images(parts, target, extras)
-        with av.open(str(target), "w", format=MUXERS[suffix], options=KEEP_TAGS if suffix in ISO else {}) as container:
-            container.metadata.update(tags or {})
-            return _Joining(container, parts, suffix, plan, extras).run(should_stop)
+            _images(parts, target)
+            return notes
+        while True:
+            try:
+                _file(parts, target, suffix, plan, extras, tracks, should_stop, tags)
+                return notes
+            except TrackError as error:
+                instead = error.track and encoded_instead(error.track, extras, suffix)
+                name = f"{extras.video.name}: {error.track.name if error.track else 'sound and subtitles'}"
+                done = f"encoded as {instead.sound.encoder}" if instead else "left out"
+                notes.append(f"{name} had to be {done} ({error.reason}).")
+                kept = [instead if track is error.track else track for track in tracks if error.track]
+                tracks = [track for track in kept if track is not None]
+
+
+class TrackError(Exception):
+    """A track that cannot be written; which one, where that is known."""
+
+    def __init__(self, track: Track | None, error: Exception):
+        super().__init__(track, error)
+        self.track = track
+        self.reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
+def _file(parts, target: Path, suffix: str, plan: Plan, extras, tracks: Sequence[Track], should_stop, tags) -> None:
+    container = av.open(str(target), "w", format=MUXERS[suffix], options=KEEP_TAGS if suffix in ISO else {})
+    try:
+        container.metadata.update(tags or {})
+        _Joining(container, parts, suffix, plan, extras, tracks).run(should_stop)
+    except BaseException:
+        with suppress(OSError, ValueError):  # it cannot be ended well either
+            container.close()
+        raise
+    container.close()
 
 
 class _Joining:
-    def __init__(self, container, parts: Sequence[Path], suffix: str, plan: Plan, extras: Extras | None):
-        self.container, self.parts, self.suffix, self.plan, self.extras = container, parts, suffix, plan, extras
-        self.notes: list[str] = []
+    def __init__(
+        self, container, parts: Sequence[Path], suffix: str, plan: Plan, extras: Extras | None, tracks: Sequence[Track]
+    ):
+        self.container, self.parts, self.suffix, self.plan = container, parts, suffix, plan
+        self.extras, self.tracks = extras, tracks
 
-    def run(self, should_stop: ShouldStop | None) -> list[str]:
+    def run(self, should_stop: ShouldStop | None) -> None:
         if self.extras is not None:
             _copy_metadata(self.container, self.extras.video)
         with av.open(str(self.parts[0])) as first:
@@ -76,16 +104,26 @@ class _Joining:
         stream.time_base = 1 / self.plan.fps if even else FINE
         if is_hevc and self.suffix in ISO:
             stream.codec_context.codec_tag = HVC1
-        tracks = [_ordered(self._pictures(stream), 0)]
+        timed = [_ordered(self._pictures(stream), 0)]
+        for number, track in enumerate(self.tracks, 1):
+            packets = self._added(track)
+            if packets is not None:
+                timed.append(_ordered(_blamed(packets, track), number))
         if self.extras is not None and self.suffix != ".gif":
-            tracks += [_ordered(track, i) for i, track in enumerate(self._sounds(), 1)]
-            tracks += [_ordered(track, i) for i, track in enumerate(self._subtitles(), 100)]
             self._chapters()
-        for number, (_, _, packet) in enumerate(merge(*tracks, key=lambda timed: timed[:2])):
+        self._mux(merge(*timed, key=lambda timed: timed[:2]), should_stop)
+
+    def _mux(self, timed: Iterator[Timed], should_stop: ShouldStop | None) -> None:
+        for number, (_, track, packet) in enumerate(timed):
             if number % 64 == 0:
                 check_stop(should_stop, "The video")
-            self.container.mux(packet)
-        return self.notes
+            try:
+                self.container.mux(packet)
+            except (OSError, ValueError) as error:
+                if not self.tracks or getattr(error, "errno", None) in DISK_FULL:
+                    raise
+                # The first packet brings the header, which is about all of them.
+                raise TrackError(self.tracks[track - 1] if track and number else None, error) from error
 
     def _pictures(self, stream) -> Iterator[tuple[Fraction, av.Packet]]:
         """All parts in decoding order, each packet at the time of its frame in the plan."""
@@ -112,101 +150,49 @@ class _Joining:
             return self.plan.time(0) + number / self.plan.fps
         return self.plan.time(number) if number < len(self.plan) else self.plan.duration
 
-    def _sounds(self) -> list[Iterator[tuple[Fraction, av.Packet]]]:
-        extras, tracks = self.extras, []
-        with extras.video.open() as source:
-            streams = [stream for stream in source.streams.audio if _is_playable(stream)]
-            if not streams:
-                return tracks
-            if extras.audio == "drop":
-                return tracks
-            time_map = extras.time_map
-            if time_map is None:
-                self.notes.append("The sound is left out: it cannot follow single times or times that go backward.")
-                return tracks
-            speeds = [piece.speed for piece in time_map.pieces()]
-            slowest, fastest = audio.PLEASANT
-            if extras.audio == "auto" and not slowest <= sum(speeds) / len(speeds) <= fastest:
-                self.notes.append("The sound is left out at this speed; with audio set to 'stretch' it is kept.")
-                return tracks
-            same = time_map.is_identity and not extras.video.is_trimmed
-            for stream in streams:
-                place = list(source.streams.audio).index(stream)
-                name = stream.codec_context.name
-                if same and extras.audio == "auto" and audio.can_copy(name, self.suffix):
-                    tracks.append(self._copied("audio", place, stream))
-                else:
-                    tracks.append(self._encoded(place, stream))
-        return tracks
+    def _added(self, track: Track) -> Iterator[tuple[Fraction, av.Packet]] | None:
+        """The packets of a track, for which there is a stream now; none for what has no times."""
+        with self.extras.video.open() as source, _blame(track):
+            template = getattr(source.streams, track.kind)[track.place]
+            if track.kind == "attachments":
+                self.container.add_attachment(template.name, template.mimetype, template.data)
+                return None
+            if track.sound is not None:
+                stream = track.sound.add_to(self.container)
+            else:
+                stream = self.container.add_stream_from_template(template)
+            stream.metadata.update(_tags(template))
+            stream.disposition = template.disposition
+        if track.sound is not None:
+            return self._encoded(track, stream)
+        return self._copied(track, stream) if track.kind == "audio" else self._retimed(track, stream)
 
-    def _copied(self, kind: str, place: int, template) -> Iterator[tuple[Fraction, av.Packet]]:
-        stream = self.container.add_stream_from_template(template)
-        stream.metadata.update(_tags(template))
+    def _copied(self, track: Track, stream) -> Iterator[tuple[Fraction, av.Packet]]:
         extras = self.extras
+        for second, packet in copied_packets(extras.video, extras.survey, "audio", track.place, self.plan.duration):
+            shift = round(extras.survey.start / packet.time_base)
+            packet.pts -= shift
+            packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+            packet.stream = stream
+            yield second, packet
 
-        def packets() -> Iterator[tuple[Fraction, av.Packet]]:
-            for second, packet in audio.copied_packets(extras.video, extras.survey, kind, place, self.plan.duration):
-                shift = round(extras.survey.start / packet.time_base)
-                packet.pts -= shift
-                packet.dts = packet.pts if packet.dts is None else packet.dts - shift
-                packet.stream = stream
-                yield second, packet
+    def _encoded(self, track: Track, stream) -> Iterator[tuple[Fraction, av.Packet]]:
+        extras, made = self.extras, Fraction(0)
+        frames = stretched_frames(extras.video, extras.survey, track.place, extras.time_map, track.sound)
+        for packet in track.sound.encoded(stream, frames):
+            made = packet.pts * packet.time_base if packet.pts is not None else made
+            yield made, packet
 
-        return packets()
-
-    def _encoded(self, place: int, template) -> Iterator[tuple[Fraction, av.Packet]]:
-        codec = audio.ENCODERS[self.suffix]
-        rate = audio.OPUS_RATE if codec == "libopus" else template.codec_context.sample_rate
-        stream = self.container.add_stream(codec, rate=rate, layout=template.codec_context.layout.name)
-        if codec != "flac":
-            stream.bit_rate = 96_000 * max(1, template.codec_context.layout.nb_channels)
-        stream.metadata.update(_tags(template))
-        extras = self.extras
-
-        def packets() -> Iterator[tuple[Fraction, av.Packet]]:
-            made, context = Fraction(0), stream.codec_context
-            context.open()
-            fit = av.AudioResampler(context.format, context.layout, rate, frame_size=context.frame_size or 1024)
-            frames = audio.stretched_frames(extras.video, extras.survey, place, extras.time_map, rate)
-            for frame in _with_end(frames):
-                for block in fit.resample(frame):
-                    for packet in stream.encode(block):
-                        made = packet.pts * packet.time_base if packet.pts is not None else made
-                        yield made, packet
-            for packet in stream.encode(None):
-                yield made, packet
-
-        return packets()
-
-    def _subtitles(self) -> list[Iterator[tuple[Fraction, av.Packet]]]:
-        extras, tracks, left = self.extras, [], 0
-        with extras.video.open() as source:
-            for place, stream in enumerate(source.streams.subtitles):
-                fits = self.suffix == ".mkv" or stream.codec_context.name in SUBTITLES.get(self.suffix, ())
-                if fits and extras.time_map is not None and not extras.video.is_trimmed:
-                    tracks.append(self._retimed(place, stream))
-                else:
-                    left += 1
-        if left:
-            self.notes.append(f"{left} subtitle tracks are left out: {self.suffix} or the timeline cannot carry them.")
-        return tracks
-
-    def _retimed(self, place: int, template) -> Iterator[tuple[Fraction, av.Packet]]:
-        stream = self.container.add_stream_from_template(template)
-        stream.metadata.update(_tags(template))
-        extras, end = self.extras, self.extras.time_map.knots[-1][1]
-
-        def packets() -> Iterator[tuple[Fraction, av.Packet]]:
-            for second, packet in audio.copied_packets(extras.video, extras.survey, "subtitles", place, end):
-                base = packet.time_base
-                shown = max(Fraction(0), extras.time_map.output(second))
-                gone = extras.time_map.output(min(end, second + (packet.duration or 0) * base))
-                packet.pts = packet.dts = round(shown / base)
-                packet.duration = max(0, round((gone - shown) / base))
-                packet.stream = stream
-                yield shown, packet
-
-        return packets()
+    def _retimed(self, track: Track, stream) -> Iterator[tuple[Fraction, av.Packet]]:
+        extras, end = self.extras, self.extras.time_map.duration
+        for second, packet in copied_packets(extras.video, extras.survey, "subtitles", track.place, end):
+            base = packet.time_base
+            shown = max(Fraction(0), extras.time_map.output(second))
+            gone = extras.time_map.output(min(end, second + (packet.duration or 0) * base))
+            packet.pts = packet.dts = round(shown / base)
+            packet.duration = max(0, round((gone - shown) / base))
+            packet.stream = stream
+            yield shown, packet
 
     def _chapters(self) -> None:
         extras = self.extras
@@ -225,9 +211,20 @@ class _Joining:
             self.container.set_chapters(moved)
 
 
-def _with_end(frames: Iterator) -> Iterator:
-    yield from frames
-    yield None  # what the resampler still holds
+@contextmanager
+def _blame(track: Track) -> Iterator[None]:
+    """Whatever fails is the track's fault, but for a full disk."""
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "errno", None) in DISK_FULL:
+            raise
+        raise TrackError(track, error) from error
+
+
+def _blamed(packets: Iterator, track: Track) -> Iterator:
+    with _blame(track):
+        yield from packets
 
 
 def _ordered(track: Iterator[tuple[Fraction, av.Packet]], number: int) -> Iterator[Timed]:
@@ -242,7 +239,7 @@ def _ranks(part: Path) -> list[int]:
     return [place[pts] for pts in shown]
 
 
-def _images(parts: Sequence[Path], folder: Path, extras: Extras | None) -> list[str]:
+def _images(parts: Sequence[Path], folder: Path) -> None:
     """A part that holds PNG is a chain of whole PNG files."""
     folder.mkdir()
     number = 0
@@ -252,15 +249,6 @@ def _images(parts: Sequence[Path], folder: Path, extras: Extras | None) -> list[
                 if packet.size:
                     (folder / IMAGE_NAME.format(number)).write_bytes(bytes(packet))
                     number += 1
-    if extras is None:
-        return []
-    with extras.video.open() as source:
-        silent = not len(source.streams.audio) or extras.audio == "drop"
-    return [] if silent else ["A folder of PNGs holds no sound; write a video file to keep it."]
-
-
-def _is_playable(stream) -> bool:
-    return stream.codec_context is not None and bool(stream.codec_context.sample_rate)
 
 
 def _copy_metadata(container, video: VideoFile) -> None:

@@ -20,9 +20,11 @@ from torch import Tensor
 from ..callbacks import Progress
 from ..memory import pairs_ahead
 from ..timeline import Source, exact_fps
-from .colour import Colour, small_tensor, to_tensor
+from .colour import Colour, has_alpha, is_transparent, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of, deinterlaced
 from .hdr import Hdr
+from .orientation import Orientation
+from .streams import film_of, is_film
 from .threads import ahead, waiting
 
 NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
@@ -38,7 +40,6 @@ class Survey:
     bits: int  # per channel, as stored
     alpha: bool
     colour: Colour
-    rotation: int  # counter-clockwise degrees that make the stored picture upright
     sample_aspect: Fraction  # of a pixel, upright
     ticks: tuple[int, ...]  # when frames are shown, in `time_base`
     time_base: Fraction
@@ -46,6 +47,7 @@ class Survey:
     fps: Fraction | None  # nominal
     seekable: bool
     hdr: Hdr | None = None
+    orientation: Orientation = Orientation()  # of the stored picture
     interlaced: bool = False  # there are frames of two fields, and they are to be made whole pictures
     notes: tuple[str, ...] = field(default=())  # what is missing or damaged, in sentences
 
@@ -135,7 +137,7 @@ class VideoFile:
 
     def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage) -> Survey:
         with self.open() as container:
-            stream = container.streams.video[0]
+            stream = film_of(container)
             rate = stream.guessed_rate or stream.average_rate
             fps = exact_fps(Fraction(rate)) if rate and 0 < rate <= 1000 else None
             aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -145,30 +147,33 @@ class VideoFile:
             if self.duration is not None:
                 end = min(end, max(ticks[-1] + 1, round((self.start + self.duration) / time_base)))
             notes = seen.notes(self.name) + self._missing(container, stream, ticks, step, time_base)
+            films = sum(map(is_film, container.streams.video))
+            if films > 1:
+                used = f"number {stream.index}, {stream.codec_context.width}x{stream.codec_context.height}"
+                notes.append(f"{self.name} holds {films} video streams; one of them ({used}) is used.")
             if seen.interlaced:
                 done = "are made whole pictures, one for each" if self.deinterlace else "are left as they are"
                 notes.append(f"{self.name}: {seen.interlaced} of {len(ticks)} frames are interlaced and {done}.")
-        rotation = round(frame.rotation / 90) * 90 % 360
-        turned = rotation % 180 == 90
-        height, width = (frame.width, frame.height) if turned else (frame.height, frame.width)
+        orientation = Orientation.of(frame)
+        height, width = orientation.size(frame.height, frame.width)
         bits = max((component.bits for component in frame.format.components), default=8)
-        alpha = any(component.is_alpha for component in frame.format.components) and stream.codec_context.name != "gif"
+        alpha = seen.transparent if stream.codec_context.name == "gif" else has_alpha(frame)
         return Survey(
-            height,
-            width,
-            bits,
-            alpha,
-            Colour.of(frame),
-            rotation,
-            1 / aspect if turned and aspect else aspect or Fraction(1),
-            tuple(ticks),
-            time_base,
-            end,
-            fps,
-            not seen.counted,
-            Hdr.of(frame),
-            self.deinterlace and seen.interlaced > 0,
-            tuple(notes),
+            height=height,
+            width=width,
+            bits=bits,
+            alpha=alpha,
+            colour=Colour.of(frame),
+            sample_aspect=1 / aspect if orientation.transposed and aspect else aspect or Fraction(1),
+            ticks=tuple(ticks),
+            time_base=time_base,
+            end=end,
+            fps=fps,
+            seekable=not seen.counted,
+            hdr=Hdr.of(frame),
+            orientation=orientation,
+            interlaced=self.deinterlace and seen.interlaced > 0,
+            notes=tuple(notes),
         )
 
     def _missing(self, container, stream, ticks: list[int], step: int, time_base: Fraction) -> list[str]:
@@ -187,9 +192,9 @@ class VideoFile:
         """(tick, frame) with rising ticks. start: a tick, at or before which decoding begins where the file can seek.
         Pieces that cannot be decoded are counted and left out."""
         with self.open() as container:
-            if not container.streams.video:
+            stream = film_of(container)
+            if stream is None:
                 raise ValueError(f"{self.name} has no video stream; give a video file.")
-            stream = container.streams.video[0]
             seen.time_base, seen.promised = stream.time_base, stream.frames
             decode = decoder_of(stream)
             low = self.start / stream.time_base
@@ -214,6 +219,7 @@ class VideoFile:
                     return
                 seen.corrupt += frame.is_corrupt
                 seen.interlaced += frame.interlaced_frame
+                seen.transparent = seen.transparent or (stream.codec_context.name == "gif" and is_transparent(frame))
                 yield tick, frame
 
 
@@ -272,6 +278,7 @@ class FileFrames(Sequence[Tensor]):
     def _converted(self, index: int, seek: bool) -> Iterator[tuple[int, Tensor | None]]:
         """(number, frame) from at most `index` on; None for a frame that is not wanted."""
         survey = self._survey
+        size = survey.orientation.size(survey.height, survey.width)  # as stored
         start = max(0, index - survey.interlaced)  # fields are completed with the frame before
         frames = self._video._decode(Damage(), survey.ticks[start] if seek else None)
         for tick, frame in deinterlaced(frames) if survey.interlaced else frames:
@@ -281,12 +288,7 @@ class FileFrames(Sequence[Tensor]):
             if number < index or (number > index and self.wanted is not None and not self.wanted(number)):
                 yield number, None
             else:
-                yield number, to_tensor(frame, survey.colour, survey.depth, survey.alpha, survey.rotation, self._size)
-
-    @property
-    def _size(self) -> tuple[int, int]:  # as stored
-        survey = self._survey
-        return (survey.width, survey.height) if survey.rotation % 180 else (survey.height, survey.width)
+                yield number, to_tensor(frame, survey.colour, survey.depth, survey.alpha, survey.orientation, size)
 
 
 def _step(ticks: list[int], length: int, fps: Fraction | None, time_base: Fraction) -> int:

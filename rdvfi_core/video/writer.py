@@ -19,12 +19,12 @@ from torch import Tensor
 
 from .colour import PLANAR, Colour, tag, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
+from .sound_formats import MUXERS
 from .threads import Behind, waiting
 
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 HVC1 = "hvc1"  # the kind of HEVC that Apple's players insist on
 IMAGE_NAME = "{:05d}.png"
-MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".gif": "gif"}
 
 
 @contextmanager
@@ -131,7 +131,7 @@ class _Video:
         if aspect != 1:
             context.sample_aspect_ratio = aspect
         if form.pixel_format == "pal8":
-            self._convert = _palette_converter(size, self._time_base)
+            self._convert = _palette_converter(size, form.alpha, self._time_base)
         elif form.codec.rgb:
             # Viewers show a plain PNG alike, but not one whose tags they make what they like of.
             tagged = colour if colour.is_hdr or form.codec.name != "png" else None
@@ -140,8 +140,7 @@ class _Video:
             self._convert = partial(_reformat, pixel_format=form.pixel_format, colour=tagged)
         else:
             stored = colour.stored()
-            context.colorspace, context.color_range = stored.matrix, stored.range
-            context.color_primaries, context.color_trc = stored.primaries, stored.transfer
+            context.colorspace, context.color_primaries, context.color_trc, context.color_range = stored.tags
             self._convert = partial(to_stored, pixel_format=form.pixel_format, colour=stored)
         if form.codec.name == "hevc" and form.suffix != ".mkv":
             context.codec_tag = HVC1
@@ -166,10 +165,11 @@ def _reformat(frame: av.VideoFrame, pixel_format: str, colour: Colour | None) ->
     return stored if colour is None else tag(stored, colour)
 
 
-def _palette_converter(size: Size, time_base: Fraction) -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """RGB to 256 colours chosen for every frame by itself: a palette for all of them would need all of them at once."""
+def _palette_converter(size: Size, alpha: bool, time_base: Fraction) -> Callable[[av.VideoFrame], av.VideoFrame]:
+    """RGB to 256 colours chosen for every frame by itself: a palette for all of them would need all of them at once.
+    Where there is alpha, one of them is transparent."""
     graph = av.filter.Graph()
-    source = graph.add_buffer(height=size[0], width=size[1], format=PLANAR[8, False], time_base=time_base)
+    source = graph.add_buffer(height=size[0], width=size[1], format=PLANAR[8, alpha], time_base=time_base)
     copies, sink = graph.add("split"), graph.add("buffersink")
     palette, paint = graph.add("palettegen", "stats_mode=single"), graph.add("paletteuse", "new=1")
     source.link_to(copies)

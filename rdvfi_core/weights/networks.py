@@ -9,6 +9,7 @@ from torch import nn
 from ..keyframes.autoencoder import Autoencoder
 from ..keyframes.generator import KeyframeGenerator
 from ..motion.adjacent import AdjacentMotion
+from ..motion.between import Between
 from ..motion.fusion import IterativeFusion
 from ..rendering.synthesis import KeyframeSynthesis, Synthesis
 from . import files as weight_files
@@ -16,12 +17,13 @@ from . import files as weight_files
 NETWORKS: dict[str, type[nn.Module]] = {
     "autoencoder": Autoencoder,
     "motion": AdjacentMotion,
+    "between": Between,
     "fusion": IterativeFusion,
     "synthesis": Synthesis,
     "keyframe_synthesis": KeyframeSynthesis,
     "generator": KeyframeGenerator,
 }
-OPTIONAL = ("keyframe_synthesis", "generator")
+OPTIONAL = ("between", "keyframe_synthesis", "generator")
 
 
 def load_networks(path: str | Path, operations=nn) -> dict[str, nn.Module]:

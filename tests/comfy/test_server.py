@@ -165,7 +165,9 @@ def count(value):
     if isinstance(value, torch.Tensor): return value.numel()
     return sum(map(count, value)) if isinstance(value, (list, tuple)) else 0
 flow, plane, colour = torch.zeros(1, 2, 64, 64), torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64)
-trajectory = Trajectory.straight(flow, flow, plane, plane, colour, colour)
+two = lambda map: torch.stack((map, map), 1)
+maps = (flow, flow, flow, flow, plane, plane, plane, colour)
+trajectory = Trajectory((0.0, 1.0), *map(two, maps))
 value = TrajectoryValue.of(trajectory)
 back = value.trajectory()
 print(json.dumps({"trajectory": count(value), "flows": count([FlowValue.of(trajectory.sample(0.5))]),

@@ -45,54 +45,37 @@ def test_each_pair_is_fitted_once_also_when_times_go_to_and_fro():
     assert fade.fitted == [(0, 1), (1, 2), (0, 1)]
 
 
-def test_several_pairs_are_fitted_at_once_and_frames_wait_no_longer_than_needed():
-    fade, frames = CrossFade(at_once=3), numbered(9)
-    found = values(render(fade, Timeline.multiplied(2).plan(clip(9)), frames))
-    assert found == [k / 2 for k in range(17)]
-    assert fade.calls == [[(0, 1), (1, 2), (2, 3)], [(3, 4), (4, 5), (5, 6)], [(6, 7), (7, 8)]]
-    cut = CrossFade(at_once=3)
-    assert values(render(cut, Timeline.multiplied(2).plan(clip(5, cuts=[1])), frames))[3] == 1
-    assert cut.fitted == [(0, 1), (2, 3), (3, 4)]
-
-
-def test_motion_continues_that_of_the_pairs_that_meet_it():
+def test_the_frames_beside_a_pair_bend_its_motion():
     fade = CrossFade()
     list(render(fade, Timeline.multiplied(3).plan(clip(6, cuts=[3])), numbered(6)))
     assert fade.beside == {
-        (0, 1): (None, (1, 2), 1.0, 1.0),
-        (1, 2): ((0, 1), (2, 3), 1.0, 1.0),
-        (2, 3): ((1, 2), None, 1.0, 1.0),
-        (4, 5): (None, None, 1.0, 1.0),
+        (0, 1): (None, (2, 2.0)),
+        (1, 2): ((0, -1.0), (3, 2.0)),
+        (2, 3): ((1, -1.0), None),
+        (4, 5): (None, None),
     }
 
 
 def test_a_loop_has_no_seam():
     plan, whole = Timeline.multiplied(2, loop=True).plan(clip(4)), CrossFade()
     list(render(whole, plan, numbered(4)))
-    assert whole.beside[0, 1][:2] == ((3, 0), (1, 2)) and whole.beside[3, 0][:2] == ((2, 3), (0, 1))
+    assert whole.beside[0, 1] == ((3, -1.0), (2, 2.0)) and whole.beside[3, 0] == ((2, -1.0), (1, 2.0))
     two = CrossFade()
     list(render(two, Timeline.multiplied(2, loop=True).plan(clip(2)), numbered(2)))
-    assert two.beside == {(0, 1): ((1, 0), (1, 0), 1.0, 1.0), (1, 0): ((0, 1), (0, 1), 1.0, 1.0)}
+    assert two.beside == {(0, 1): ((1, -1.0), (0, 2.0)), (1, 0): ((0, -1.0), (1, 2.0))}
 
 
-def test_the_motion_beside_counts_by_its_own_duration():
+def test_the_frames_beside_count_at_their_own_times():
     ticks, time_base = (0, 20, 30, 60), Fraction(1, 1000)
     plan = Timeline.resampled(Fraction(200)).plan(Source.timed(ticks, time_base, 80))
     fade, edited = CrossFade(), CrossFade()
     list(render(fade, plan, numbered(4)))
-    assert fade.beside[1, 2] == ((0, 1), (2, 3), 2.0, 3.0)
+    assert fade.beside[1, 2] == ((0, -2.0), (3, 4.0))
     list(render(edited, Plan.from_json(plan.to_json()), numbered(4)))
     assert edited.beside == fade.beside
     on_twos = CrossFade()
     list(render(on_twos, Timeline.multiplied(2).plan(clip(6, duplicates=[1, 4])), numbered(6)))
-    assert on_twos.beside[2, 3] == ((0, 2), (3, 5), 2.0, 2.0)
-
-
-def test_pairs_that_are_fitted_at_once_continue_each_other_all_the_same():
-    plan, at_once, one_by_one = Timeline.multiplied(2).plan(clip(9)), CrossFade(3), CrossFade()
-    for fade in (at_once, one_by_one):
-        list(render(fade, plan, numbered(9)))
-    assert at_once.beside == one_by_one.beside and len(at_once.beside) == 8
+    assert on_twos.beside[2, 3] == ((0, -2.0), (5, 3.0))
 
 
 def test_many_times_in_one_pair_are_rendered_in_order():
@@ -153,9 +136,13 @@ def test_a_loop_closes_with_the_first_frame():
 
 @pytest.mark.parametrize("channels", [1, 4])
 def test_grey_and_alpha_come_out_as_they_went_in(channels):
-    found = list(render(CrossFade(), Timeline.multiplied(2).plan(clip(2)), numbered(2, channels)))
+    frames = numbered(2, channels)
+    for frame in frames:
+        frame[3:] = 0.6
+    found = list(render(CrossFade(), Timeline.multiplied(2).plan(clip(2)), frames))
     assert [frame.shape for frame in found] == [(channels, 64, 64)] * 3
-    assert values(found) == [0, 0.5, 1]
+    assert values(frame[:3] for frame in found) == [0, 0.5, 1]
+    assert all((frame[3:] == 0.6).all() for frame in found)
 
 
 def test_progress_counts_output_frames_and_a_stop_is_heard_between_copies():

@@ -7,9 +7,8 @@ from rdvfi_core.errors import Interrupted
 from rdvfi_core.keyframes.autoencoder import Autoencoder
 from rdvfi_core.keyframes.diffusion import add_noise
 from rdvfi_core.keyframes.generator import KeyframeGenerator
-from rdvfi_core.keyframes.keyframes import Keyframes, blend_ends, from_frames, generate, straight_keyframes
+from rdvfi_core.keyframes.keyframes import Keyframes, blend_ends, from_frames, generate, warped_keyframes
 from rdvfi_core.trajectory.flow_pair import FlowPair
-from rdvfi_core.trajectory.trajectory import Trajectory
 
 HEIGHT, WIDTH = 48, 72  # an odd number of latents in one direction: 6 x 9
 
@@ -19,13 +18,11 @@ def images(count: int, seed: int = 0) -> torch.Tensor:
     return F.interpolate(coarse, (HEIGHT, WIDTH), mode="bicubic", align_corners=True).clamp(0, 1)
 
 
-def straight(image0: torch.Tensor, image1: torch.Tensor, shift=(0.0, 0.0), seen0=1.0, seen1=1.0) -> Trajectory:
-    """Everything moves by `shift` px (x, y) from I0 to I1; seen0 and seen1 say how far I1's pixels are seen in I0, and
-    the other way round."""
-    batch = len(image0)
-    flow = torch.tensor(shift)[None, :, None, None].expand(batch, 2, HEIGHT, WIDTH).contiguous()
-    ones = torch.ones(batch, 1, HEIGHT, WIDTH)
-    return Trajectory.straight(flow, -flow, ones * seen1, ones * seen0, image0, image1)
+def moving(times, shift=(0.0, 0.0), batch: int = 1, seen0: float = 1.0, seen1: float = 1.0) -> list[FlowPair]:
+    """Everything moves evenly by `shift` px (x, y) from I0 to I1."""
+    whole = torch.tensor(shift)[None, :, None, None].expand(batch, 2, HEIGHT, WIDTH)
+    ones, nothing = torch.ones(batch, 1, HEIGHT, WIDTH), torch.zeros(batch, 3, HEIGHT, WIDTH)
+    return [FlowPair(t, -t * whole, (1 - t) * whole, ones * seen0, ones * seen1, ones, nothing) for t in times]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +48,7 @@ def request_of(autoencoder):
     def make(batch=1, count=3):
         image0, image1 = images(batch, seed=1), images(batch, seed=2)
         times = tuple(i / (count + 1) for i in range(1, count + 1))
-        base, validity = straight_keyframes(autoencoder, image0, image1, straight(image0, image1, (4.0, 0.0)), times)
+        base, validity = warped_keyframes(autoencoder, image0, image1, moving(times, (4.0, 0.0), batch))
         return {"image0": image0, "image1": image1, "base": base, "validity": validity}
 
     return make
@@ -87,22 +84,21 @@ def test_frames_become_keyframes_one_by_one(autoencoder):
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (8.0, 0.0), (0.0, -8.0)])
-def test_straight_keyframes_follow_a_translation(autoencoder, shift):
+def test_warped_keyframes_follow_a_translation(autoencoder, shift):
     """I1 is I0 moved by whole pixels: at tau = 1/2 the base is I0 moved by half as much, away from the border."""
     image0 = images(1)
     x, y = int(shift[0]), int(shift[1])
     image1 = image0.roll((y, x), (2, 3))
-    keyframes, validity = straight_keyframes(autoencoder, image0, image1, straight(image0, image1, shift), (0.5,))
+    keyframes, validity = warped_keyframes(autoencoder, image0, image1, moving((0.5,), shift))
     truth = autoencoder.encode(image0.roll((y // 2, x // 2), (2, 3)))
     inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))
     torch.testing.assert_close(keyframes.latents[:, 0][inner], truth[inner], atol=2e-3, rtol=1e-3)
     assert validity.shape == (1, 1, 1, 6, 9) and validity[:, 0][inner].min() > 0.99
 
 
-def test_straight_keyframes_at_the_ends_are_the_ends(autoencoder):
+def test_warped_keyframes_at_the_ends_are_the_ends(autoencoder):
     image0, image1 = images(2, seed=1), images(2, seed=2)
-    motion = straight(image0, image1, (6.0, 3.0))
-    keyframes, _ = straight_keyframes(autoencoder, image0, image1, motion, (0.0, 0.4, 1.0))
+    keyframes, _ = warped_keyframes(autoencoder, image0, image1, moving((0.0, 0.4, 1.0), (6.0, 3.0), 2))
     torch.testing.assert_close(keyframes.latents[:, 0], autoencoder.encode(image0))
     torch.testing.assert_close(keyframes.latents[:, 2], autoencoder.encode(image1))
 
@@ -126,25 +122,21 @@ def test_ends_are_blended_by_time_and_visibility(tau, seen0, seen1, share1):
     ("seen0", "seen1", "coverage", "valid"), [(1, 0, 1, 1), (0, 0.5, 0.3, 0.5), (0, 0, 1, 0), (1, 1, 0, 0)]
 )
 def test_validity_is_what_some_end_shows_and_motion_reaches(autoencoder, seen0, seen1, coverage, valid):
-    class Still:
-        def sample(self, tau):
-            return pair(tau, seen0, seen1, coverage)
-
-    _, validity = straight_keyframes(autoencoder, images(1), images(1), Still(), (0.5, 0.75))
+    moments = [pair(tau, seen0, seen1, coverage) for tau in (0.5, 0.75)]
+    _, validity = warped_keyframes(autoencoder, images(1), images(1), moments)
     torch.testing.assert_close(validity, torch.full((1, 2, 1, 6, 9), float(valid)))
 
 
-def test_straight_keyframes_refuse_what_does_not_fit(autoencoder):
-    image0 = images(1)
-    motion = straight(image0, image0)
+def test_warped_keyframes_refuse_what_does_not_fit(autoencoder):
+    image0, motion = images(1), moving((0.5,))
     with pytest.raises(ValueError, match="ends differ in shape"):
-        straight_keyframes(autoencoder, image0, image0[..., :64], motion, (0.5,))
+        warped_keyframes(autoencoder, image0, image0[..., :64], motion)
     with pytest.raises(ValueError, match="71x48 is no motion size"):
-        straight_keyframes(autoencoder, image0[..., :71], image0[..., :71], motion, (0.5,))
+        warped_keyframes(autoencoder, image0[..., :71], image0[..., :71], motion)
     with pytest.raises(ValueError, match=r"grid of \(48, 72\) but the images are \(48, 64\)"):
-        straight_keyframes(autoencoder, image0[..., :64], image0[..., :64], motion, (0.5,))
+        warped_keyframes(autoencoder, image0[..., :64], image0[..., :64], motion)
     with pytest.raises(ValueError, match="leave"):
-        straight_keyframes(autoencoder, image0, image0, motion, (0.5, 2.0))
+        warped_keyframes(autoencoder, image0, image0, moving((0.5, 2.0)))
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 11])

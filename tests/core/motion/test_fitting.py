@@ -9,6 +9,7 @@ from rdvfi_core.keyframes.autoencoder import Autoencoder
 from rdvfi_core.keyframes.keyframes import Keyframes
 from rdvfi_core.motion import fitting
 from rdvfi_core.motion.adjacent import AdjacentMotion, Motion
+from rdvfi_core.motion.between import Between, MotionBetween
 from rdvfi_core.motion.fitting import (
     ADJACENT_ITERATIONS,
     COARSE_ITERATIONS,
@@ -16,7 +17,6 @@ from rdvfi_core.motion.fitting import (
     LONG_RANGE,
     REFINING_ITERATIONS,
     fit_keyframes,
-    fit_straight,
 )
 from rdvfi_core.motion.fusion import IterativeFusion
 from rdvfi_core.pixels.warp import pixel_grid
@@ -49,6 +49,14 @@ class Steady:
         return Motion(flow, self.logit.expand_as(flow[:, :1]))
 
 
+def between(first, second, times, before=None, after=None):
+    """The same world, as two images alone show it."""
+    whole = (second.small - first.small)[:, :1] * SPEED
+    tau = times.reshape(-1, 1, 1, 1)
+    whole, plain = (v.repeat_interleave(times.shape[1], 0) for v in (whole, torch.zeros_like(whole[:, :1])))
+    return MotionBetween(-tau * whole, (1 - tau) * whole, plain, plain)
+
+
 def composition(knot, end, base):
     return Motion(base, torch.full_like(base[:, :1], 9.0))
 
@@ -70,34 +78,12 @@ def everywhere(vector: torch.Tensor) -> torch.Tensor:  # (1, 2, 1, 1) -> (1, 2, 
     return vector.expand(1, 2, 64, 96)
 
 
-def test_straight_motion_has_two_knots():
-    found = fit_straight(Steady(seen=0.75), Clock(), moment(0.0, 2), moment(1.0, 2))
-    assert found.times == (0.0, 1.0) and found.to0.shape == (2, 2, 2, 64, 96)
-    torch.testing.assert_close(found.to1[:, 0], SPEED.expand(2, 2, 64, 96))
-    torch.testing.assert_close(found.to0[:, 1], -SPEED.expand(2, 2, 64, 96))
-    assert torch.equal(found.colour[:, 0], moment(0.0, 2)) and torch.equal(found.colour[:, 1], moment(1.0, 2))
-    torch.testing.assert_close(found.visible1[:, 0], torch.full((2, 1, 64, 96), 0.75))
-    torch.testing.assert_close(found.importance, torch.full((2, 2, 1, 64, 96), -0.25 * HIDDEN_IMPORTANCE))
-
-
-def test_what_lies_in_front_wins_where_ways_cross(monkeypatch):
-    """Two columns move by (32, 0) over ground that stands still."""
-    front = torch.zeros(2, 1, 64, 96)
-    front[0, ..., 16:18] = front[1, ..., 48:50] = 1
-    flow = torch.cat((front[:1] * 32, front[1:] * -32)) * torch.tensor((1.0, 0.0)).view(1, 2, 1, 1)
-    motion = Motion(flow, torch.full_like(front, 9.0), (), front)
-    monkeypatch.setattr(fitting, "long_range_motion", lambda *networks_and_images: motion)
-    found = fit_straight(Steady(), Clock(), moment(0.0), moment(1.0)).sample(0.5).to1[:, 0]
-    assert (found[..., 32:34] - 16).abs().max() < 0.2  # 8 if both counted alike
-    assert found[..., :30].abs().max() < 0.2 and found[..., 36:].abs().max() < 0.2
-
-
 @pytest.mark.parametrize("long_range", LONG_RANGE)
 def test_every_knot_knows_its_way_to_both_ends_and_to_its_neighbours(long_range):
     times = (0.25, 0.5, 0.875)
     fusion = None if long_range == "direct" else composition
     ends, given = (moment(0.0), moment(1.0)), keyframes(*times)
-    found = fit_keyframes(Steady(), fusion, Clock(), *ends, given, long_range=long_range)
+    found = fit_keyframes(Steady(), between, fusion, Clock(), *ends, given, long_range=long_range)
     assert found.times == (0.0, *times, 1.0)
     for k, time in enumerate(found.times):
         torch.testing.assert_close(found.to0[:, k], everywhere(-time * SPEED))
@@ -114,21 +100,22 @@ def test_what_phi1_is_asked_for():
     for long_range, fusion, wanted in (
         ("chained", composition, links),
         ("direct", None, links + 3 * [COARSE_ITERATIONS]),
-        ("best", composition, two_scales + links + 3 * two_scales),
+        ("best", composition, links + 3 * two_scales),
     ):
         asked = Steady()
-        fit_keyframes(asked, fusion, Clock(), moment(0.0), moment(1.0), keyframes(0.3, 0.6), long_range=long_range)
+        ends, given = (moment(0.0), moment(1.0)), keyframes(0.3, 0.6)
+        fit_keyframes(asked, between, fusion, Clock(), *ends, given, long_range=long_range)
         assert asked.iterations == wanted
 
 
 def test_another_long_range_is_refused_by_name():
     with pytest.raises(ValueError, match="long_range is 'far'; give one of best, chained, direct."):
-        fit_keyframes(None, None, None, moment(0.0), moment(1.0), keyframes(0.5), long_range="far")
+        fit_keyframes(None, None, None, None, moment(0.0), moment(1.0), keyframes(0.5), long_range="far")
 
 
 @pytest.mark.parametrize(("taken", "speed"), [(0, 1.0), (1, 2.0), (2, 3.0)])
-def test_ways_to_an_end_are_chained_estimated_at_once_and_straight(taken, speed, monkeypatch):
-    """Between knots everything moves by SPEED, estimated at once it seems twice as fast and straight thrice."""
+def test_ways_to_an_end_are_chained_estimated_at_once_and_as_the_ends_say(taken, speed, monkeypatch):
+    """Between knots everything moves by SPEED, estimated at once it seems twice as fast, to the ends alone thrice."""
 
     class Biased(Steady):
         def __call__(self, a, b, iterations, start=None):
@@ -139,11 +126,12 @@ def test_ways_to_an_end_are_chained_estimated_at_once_and_straight(taken, speed,
         assert len(ways) == 3
         return ways[taken]
 
-    thrice = torch.cat((everywhere(3 * SPEED), everywhere(-3 * SPEED)))
-    straight = Motion(thrice, torch.full_like(thrice[:, :1], 9.0), (), torch.zeros_like(thrice[:, :1]))
-    monkeypatch.setattr(fitting, "long_range_motion", lambda *networks_and_images: straight)
+    def alone(*given):
+        found = between(*given)
+        return MotionBetween(3 * found.to0, 3 * found.to1, found.seen0, found.seen1)
+
     monkeypatch.setattr(fitting, "best_of", take)
-    found = fit_keyframes(Biased(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
+    found = fit_keyframes(Biased(), alone, composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
     middle = (..., slice(30, 34), slice(46, 50))  # where straight motion is not cut off by the frame
     for k, time in enumerate(found.times):
         torch.testing.assert_close(found.to0[:, k][middle], everywhere(-time * speed * SPEED)[middle])
@@ -157,16 +145,14 @@ def test_ways_to_an_end_are_compared_by_the_pictures_of_the_knot_and_of_that_end
         asked.extend(zip(level(here), level(there), strict=True))
         return ways[0]
 
-    def straight(motion, autoencoder, images):
-        ends.append(level(images))
-        flow = torch.zeros(len(images), 2, 64, 96)
-        return Motion(flow, flow[:, :1], (), flow[:, :1])
+    def alone(first, second, times, *beside):
+        ends.append((level(first.small), level(second.small), times[0].tolist()))
+        return between(first, second, times)
 
     monkeypatch.setattr(fitting, "best_of", take)
-    monkeypatch.setattr(fitting, "long_range_motion", straight)
-    fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
+    fit_keyframes(Steady(), alone, composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
     assert set(asked) == {(0.25, 0), (0.5, 0), (1, 0), (0.5, 1), (0.25, 1), (0, 1)}
-    assert ends == [[0, 1]]
+    assert ends == [([0], [1], [0, 0.25, 0.5, 1])]
 
 
 def test_phi2_gets_the_composition_along_the_chain_with_the_right_end():
@@ -176,7 +162,7 @@ def test_phi2_gets_the_composition_along_the_chain_with_the_right_end():
         asked.extend(zip(level(knot), level(end), base.mean((2, 3)), strict=True))
         return Motion(base, base[:, :1])
 
-    fit_keyframes(Steady(), fusion, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
+    fit_keyframes(Steady(), between, fusion, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
     assert {(knot, end) for knot, end, _ in asked} == {(0.25, 0), (0.5, 0), (1, 0), (0.5, 1), (0.25, 1), (0, 1)}
     for knot, end, base in asked:
         torch.testing.assert_close(base, (end - knot) * SPEED.flatten())
@@ -188,8 +174,8 @@ def test_pairs_of_a_batch_keep_apart():
     given = keyframes(0.25, 0.5, batch=2)
     image1[1] *= 0.5
     given.latents[1] *= 0.5
-    found = fit_keyframes(Steady(), composition, Clock(), image0, image1, given)
-    alone = fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
+    found = fit_keyframes(Steady(), between, composition, Clock(), image0, image1, given)
+    alone = fit_keyframes(Steady(), between, composition, Clock(), moment(0.0), moment(1.0), keyframes(0.25, 0.5))
     for name in ("to0", "to1", "previous", "next", "colour"):
         torch.testing.assert_close(getattr(found, name)[0], getattr(alone, name)[0])
         torch.testing.assert_close(getattr(found, name)[1], 0.5 * getattr(alone, name)[0])
@@ -197,11 +183,11 @@ def test_pairs_of_a_batch_keep_apart():
 
 def test_keyframes_at_the_ends_give_way_to_the_inputs():
     wrong = Keyframes(torch.full((1, 3, 3, 8, 12), 0.5), (0.0, 0.5, 1.0), "rdvfi")
-    found = fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), wrong)
+    found = fit_keyframes(Steady(), between, composition, Clock(), moment(0.0), moment(1.0), wrong)
     assert found.times == (0.0, 0.5, 1.0)
     assert torch.equal(found.colour[:, 0], moment(0.0)) and torch.equal(found.colour[:, 2], moment(1.0))
     torch.testing.assert_close(found.to1[:, 0], everywhere(SPEED))
-    none_between = fit_keyframes(Steady(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.0, 1.0))
+    none_between = fit_keyframes(Steady(), between, composition, Clock(), moment(0.0), moment(1.0), keyframes(0.0, 1.0))
     assert none_between.times == (0.0, 1.0)
 
 
@@ -232,12 +218,6 @@ def along(flow: torch.Tensor) -> float:  # mean of x away from the edges
     return flow[:, 0, 12:-12, 12:-12].mean().item()
 
 
-def test_the_images_correct_what_phi1_finds_between_the_ends():
-    found = fit_straight(Slow(), Patches(), drifted(0), drifted(1))
-    assert along(found.to1[:, 0]) == pytest.approx(0.6, abs=0.05)
-    assert along(found.to0[:, 1]) == pytest.approx(-0.6, abs=0.05)
-
-
 @pytest.mark.parametrize("long_range", LONG_RANGE)
 def test_the_pictures_correct_every_link_and_every_way_to_an_end(long_range, monkeypatch):
     monkeypatch.setattr(fitting, "best_of", lambda ways, here, there: ways[0])
@@ -246,7 +226,7 @@ def test_the_pictures_correct_every_link_and_every_way_to_an_end(long_range, mon
     def nothing(knot, end, base):
         return Motion(torch.zeros_like(base), torch.full_like(base[:, :1], 9.0))
 
-    found = fit_keyframes(Slow(), nothing, Patches(), drifted(0), drifted(1), half, long_range=long_range)
+    found = fit_keyframes(Slow(), between, nothing, Patches(), drifted(0), drifted(1), half, long_range=long_range)
     for k, time in enumerate(found.times):
         ways = [(found.to0, 0, -time), (found.to1, 2, 1 - time), (found.previous, 0, -0.5), (found.next, 2, 0.5)]
         for flow, end, part in ways:
@@ -261,15 +241,15 @@ def test_importance_falls_where_a_neighbour_does_not_show_the_knot():
             forward = torch.tensor(level(a)) < torch.tensor(level(b))  # that way everything vanishes
             return Motion(found.flow, torch.where(forward.view(-1, 1, 1, 1), -40.0, 40.0).expand_as(found.visibility))
 
-    found = fit_keyframes(OneWay(), composition, Clock(), moment(0.0), moment(1.0), keyframes(0.5))
+    found = fit_keyframes(OneWay(), between, composition, Clock(), moment(0.0), moment(1.0), keyframes(0.5))
     of_knots = found.importance.amax((0, 2, 3, 4)).tolist()
     assert of_knots == pytest.approx([-HIDDEN_IMPORTANCE, -HIDDEN_IMPORTANCE, 0.0])
 
 
 @pytest.fixture(scope="module")
-def networks() -> tuple[AdjacentMotion, IterativeFusion, Autoencoder]:
+def networks() -> tuple[AdjacentMotion, Between, IterativeFusion, Autoencoder]:
     torch.manual_seed(0)
-    made = AdjacentMotion(6, 8, 16, 12), IterativeFusion(8, 12), Autoencoder(6, 8)
+    made = AdjacentMotion(6, 8, 16, 12), Between(16, 8, (12, 12, 12)), IterativeFusion(8, 12), Autoencoder(6, 8)
     return tuple(network.eval().requires_grad_(False) for network in made)
 
 

@@ -10,6 +10,7 @@ from rdvfi_core import Interpolator
 from rdvfi_core.keyframes.autoencoder import Autoencoder
 from rdvfi_core.keyframes.generator import KeyframeGenerator
 from rdvfi_core.motion.adjacent import AdjacentMotion
+from rdvfi_core.motion.between import Between
 from rdvfi_core.motion.fusion import IterativeFusion
 from rdvfi_core.rendering.synthesis import Synthesis
 from rdvfi_core.weights import files as weights
@@ -40,7 +41,7 @@ def test_files_that_lack_a_network_or_hold_an_unknown_one_are_refused(tmp_path):
     made = random_networks()
     synthesis = made.pop("synthesis")
     assert isinstance(synthesis, Synthesis) and {type(n) for n in made.values()} == {
-        Autoencoder, AdjacentMotion, IterativeFusion
+        Autoencoder, AdjacentMotion, Between, IterativeFusion
     }  # fmt: skip
     weights.save(tmp_path / "few.safetensors", made, {name: CONFIGS[name] for name in made}, extra)
     with pytest.raises(ValueError, match="lack the network 'synthesis'"):

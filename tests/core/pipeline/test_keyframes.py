@@ -6,7 +6,6 @@ from small_networks import random_networks, textured
 
 from rdvfi_core import Interpolator, Interrupted, pipeline
 from rdvfi_core.conventions import motion_size, uniform_times
-from rdvfi_core.image_pair import ImagePair
 from rdvfi_core.keyframes.keyframes import Keyframes
 from rdvfi_core.trajectory.trajectory import MAPS, Trajectory
 
@@ -121,21 +120,3 @@ def test_networks_are_neither_moved_nor_changed():
     assert all(kept[name] is network for name, network in networks.items())
     parameters = [p for network in networks.values() for p in network.parameters()]
     assert all((p.device.type, p.dtype, p.requires_grad) == ("cpu", torch.float32, True) for p in parameters)
-
-
-@pytest.mark.parametrize("keyframes", ["straight", "generated"])
-def test_pairs_at_once_move_as_each_does_by_itself(generating, pair, keyframes):
-    pairs = [pair, (pair[0], pair[0])]
-    found = generating.fit_pairs([ImagePair.of(*ends) for ends in pairs], 2, keyframes)
-    for trajectory, ends in zip(found, pairs, strict=True):
-        alone = generating.fit(*ends, 2, keyframes)
-        assert trajectory.times == alone.times
-        for name in MAPS:
-            together, expected = getattr(trajectory, name), getattr(alone, name)
-            if keyframes == "straight":
-                torch.testing.assert_close(together, expected, atol=2e-2, rtol=1e-3)
-            else:  # where two ways match alike, rounding chooses between them
-                other = ~torch.isclose(together, expected, atol=2e-2, rtol=1e-3)
-                assert other.float().mean() < 1e-3 and (together - expected).abs().mean() < 1e-3
-    with pytest.raises(Interrupted):
-        generating.fit_pairs([ImagePair.of(*pair)], should_stop=lambda: True)

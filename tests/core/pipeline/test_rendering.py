@@ -8,6 +8,9 @@ from small_networks import random_networks, textured
 
 from rdvfi_core import Interpolator, Interrupted, pipeline
 from rdvfi_core.conventions import motion_size, uniform_times
+from rdvfi_core.image_pair import ImagePair
+from rdvfi_core.trajectory.flow_pair import FlowPair
+from rdvfi_core.trajectory.trajectory import Trajectory
 
 SIZES = [(64, 64), (65, 97), (97, 65), (200, 120)]
 
@@ -65,15 +68,25 @@ def test_times_in_any_order_and_repeated_equal_one_by_one(interpolator, pair, fi
     assert not torch.equal(alone[0.1], alone[0.75])
 
 
-def test_same_frames_every_time_and_by_both_ways(interpolator, pair, fitted):
-    whole = interpolator(*pair, [0.3])
-    assert torch.equal(whole, interpolator(*pair, [0.3]))
-    assert torch.equal(whole, interpolator.render(*pair, fitted, [0.3]))
+def test_same_frames_every_time_and_at_a_knot_by_both_ways(interpolator, pair, fitted):
+    whole = interpolator(*pair, [0.3, 0.375])
+    assert torch.equal(whole, interpolator(*pair, [0.3, 0.375]))
+    torch.testing.assert_close(whole[1:], interpolator.render(*pair, fitted, [0.375]), atol=1e-4, rtol=0)
 
 
-def test_a_straight_trajectory_lies_on_the_motion_grid(fitted):
-    assert fitted.times == (0.0, 1.0)
+def test_a_trajectory_has_knots_in_between_and_lies_on_the_motion_grid(fitted):
+    assert fitted.times == (0.0, *uniform_times(7), 1.0) and not fitted.keyframed
     assert fitted.to0.shape[-2:] == motion_size(65, 97)
+
+
+def test_many_times_are_sampled_from_knots_and_few_get_their_own(interpolator, pair):
+    views = interpolator.look_at(ImagePair.of(*pair))
+    few = interpolator.between(*views, [0.9, 0.0, 0.1, 0.9])
+    assert isinstance(few, FlowPair) and few.times == (0.1, 0.9) and few.sample(0.9).times == (0.9,)
+    with pytest.raises(ValueError, match="These flows are of the times 0.1, 0.9, not of 0.5"):
+        few.sample(0.5)
+    many = interpolator.between(*views, [i / 16 for i in range(17)])
+    assert isinstance(many, Trajectory) and many.times == (0.0, *uniform_times(7), 1.0)
 
 
 def test_a_trajectory_of_another_shape_is_refused_before_any_frame(interpolator, fitted):
@@ -128,18 +141,15 @@ def test_straight_fitting_tells_its_end(interpolator, pair):
     assert told[-1][0] == told[-1][1]
 
 
-def test_frames_around_the_pair_shape_its_paths(interpolator, pair, fitted):
+def test_frames_around_the_pair_bend_its_motion(interpolator, pair, fitted):
     around = {"before": textured(65, 97, 3), "after": textured(65, 97, 4)}
     bent = interpolator.fit(*pair, **around)
-    assert (bent.before, bent.after) == (-1, 2)
-    earlier, later = interpolator.fit(around["before"], pair[0]), interpolator.fit(pair[1], around["after"])
-    wanted = fitted.continued(earlier, later)
-    for name in ("to1", "previous", "next"):
-        torch.testing.assert_close(getattr(bent, name), getattr(wanted, name), atol=1e-2, rtol=1e-3)
     one_side = interpolator.fit(*pair, after=around["after"])
-    assert (one_side.before, one_side.after) == (None, 2)
-    torch.testing.assert_close(one_side.next, fitted.continued(None, later).next, atol=1e-2, rtol=1e-3)
-    assert (bent.sample(0.5).to0 - fitted.sample(0.5).to0).abs().mean() > 0.01
+    for found in (bent, one_side):
+        assert found.times == fitted.times and (found.to0 - fitted.to0).abs().mean() > 0.01
+    assert not torch.equal(bent.to0, one_side.to0)
+    frames = interpolator(*pair, [0.375], **around)
+    torch.testing.assert_close(frames, interpolator.render(*pair, bent, [0.375]), atol=1e-4, rtol=0)
     with pytest.raises(ValueError, match="before is 64x64 and image0 is 97x65"):
         interpolator.fit(*pair, before=textured(64, 64, 3))
     with pytest.raises(Interrupted):
@@ -175,6 +185,6 @@ def test_the_generated_path_runs_and_depends_on_the_seed_alone(pair, monkeypatch
     again, other = interpolator.fit(*pair, seed=3, keyframes="generated"), interpolator.fit(*pair, seed=4)
     assert torch.equal(again.to0, trajectory.to0) and torch.equal(again.colour, trajectory.colour)
     assert not torch.equal(other.colour, trajectory.colour)
-    assert interpolator.fit(*pair, keyframes="straight").times == (0.0, 1.0)
+    assert trajectory.keyframed and not interpolator.fit(*pair, keyframes="straight").keyframed
     beside = interpolator.fit(*pair, seed=3, before=pair[1])  # keyframes shape the paths themselves
-    assert (beside.before, beside.times) == (None, trajectory.times)
+    assert torch.equal(beside.to0, trajectory.to0)

@@ -1,3 +1,4 @@
+import random
 from fractions import Fraction
 
 import pytest
@@ -51,3 +52,40 @@ def test_marks_outside_the_clip_are_refused(marks, words):
 def test_times_that_do_not_rise_are_refused(ticks):
     with pytest.raises(ValueError, match="The times of the frames do not rise"):
         Source.timed(ticks, MILLISECOND, 9)
+
+
+def jittered(fps: float, count: int, by: float, seed: int = 0) -> list[int]:
+    """Milliseconds of frames that a recorder took when it could; the last one is the end."""
+    drawn, second, ticks = random.Random(seed), 0.0, []
+    for _ in range(count + 1):
+        ticks.append(round(second))
+        second += 1000 / fps + drawn.uniform(-by, by)
+    return ticks
+
+
+@pytest.mark.parametrize(
+    ("fps", "by", "nominal", "meant"),
+    [
+        (30, 9, 1000, 30),  # a browser's recorder: no rate in the header, and one guessed from the milliseconds
+        (30, 4, 500, 30),
+        (24.3, 6, 90, 24),
+        (12.5, 20, 100, 12.5),
+        (30, 9, 45, 30),
+        (60, 3, 25, 60),  # a rate that is too low would take frames away
+        (30, 5, 30, 30),
+        (30, 5, None, 30),
+    ],
+)
+def test_a_rate_that_the_times_contradict_is_none(fps, by, nominal, meant):
+    *ticks, end = jittered(fps, 300, by)
+    source = Source.timed(ticks, MILLISECOND, end, nominal and Fraction(nominal))
+    assert not source.is_constant
+    assert abs(source.fps / meant - 1) < 0.02
+    assert meant == 12.5 or source.fps == meant  # the usual ones exactly
+
+
+@pytest.mark.parametrize("shown", [lambda i: i % 3, lambda i: i % 10 < 6, lambda i: not 40 < i < 200])
+def test_a_rate_of_which_frames_are_missing_is_kept(shown):
+    """A screen that did not change, a camera in the dark, a pause."""
+    ticks = [round(1000 * i / 60) for i in range(240) if shown(i)]
+    assert Source.timed(ticks, MILLISECOND, 4000, Fraction(60)).fps == 60

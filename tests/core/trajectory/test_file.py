@@ -60,17 +60,19 @@ def test_a_file_of_another_kind_is_refused(tmp_path, metadata, names, message):
         load(tmp_path / "file.safetensors")
 
 
-def test_the_times_beyond_the_ends_are_kept_and_older_files_do_without(tmp_path):
+def test_whether_knots_are_keyframes_is_kept_and_in_older_files_they_were(tmp_path):
     path = tmp_path / "motion.safetensors"
-    save(random_trajectory((0.0, 1.0), before=-0.5), path)
-    assert check(path) == (0.0, 1.0)
-    assert ((loaded := load(path)).before, loaded.after) == (-0.5, None)
+    for keyframed in (False, True):
+        save(replace(random_trajectory(), keyframed=keyframed), path)
+        assert load(path).keyframed is keyframed
     with safe_open(path, framework="pt") as file:
-        metadata = {name: text for name, text in file.metadata().items() if name != "beyond"}
+        metadata = {name: text for name, text in file.metadata().items() if name != "keyframed"}
     save_file(load_file(path), tmp_path / "older.safetensors", metadata)
-    assert ((older := load(tmp_path / "older.safetensors")).before, older.after) == (None, None)
-    for odd in ("[1]", '["x", null]', '{"a": 1, "b": 2}', "[0.5, null]", "[null, 1]"):
-        save_file(load_file(path), tmp_path / "odd.safetensors", metadata | {"beyond": odd})
-        for read in (check, load):
-            with pytest.raises(ValueError, match="no readable list of knot times"):
-                read(tmp_path / "odd.safetensors")
+    assert load(tmp_path / "older.safetensors").keyframed
+    save(random_trajectory((0.0, 1.0)), path)
+    save_file(load_file(path), tmp_path / "older.safetensors", metadata | {"times": "[0.0, 1.0]"})
+    assert not load(tmp_path / "older.safetensors").keyframed
+    save_file(load_file(path), tmp_path / "odd.safetensors", metadata | {"times": "[0.0, 1.0]", "keyframed": "{"})
+    for read in (check, load):
+        with pytest.raises(ValueError, match="no readable list of knot times"):
+            read(tmp_path / "odd.safetensors")

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from straight import straight
 
 from rdvfi_core.pixels.warp import pixel_grid
 from rdvfi_core.trajectory.flow_pair import FLOW_MAPS, FlowPair
@@ -153,7 +154,7 @@ def test_straight_is_the_trajectory_of_the_two_inputs():
     motion = Motion((6, 4))
     forward, backward = motion.flow(0, 1), motion.flow(1, 0)
     seen, colour = torch.rand(1, 1, HEIGHT, WIDTH), torch.rand(1, 3, HEIGHT, WIDTH)
-    trajectory = Trajectory.straight(forward, backward, seen, 1 - seen, colour, 1 - colour)
+    trajectory = straight(forward, backward, seen, 1 - seen, colour, 1 - colour)
     start, end = trajectory.sample(0), trajectory.sample(1)
     assert start.to0.eq(0).all() and torch.equal(start.to1, forward)
     assert end.to1.eq(0).all() and torch.equal(end.to0, backward)
@@ -166,9 +167,9 @@ def test_straight_is_the_trajectory_of_the_two_inputs():
 def test_the_more_important_pixel_wins_where_two_meet():
     flow = torch.zeros(1, 2, HEIGHT, WIDTH)
     ones, grey = torch.ones(1, 1, HEIGHT, WIDTH), torch.zeros(1, 3, HEIGHT, WIDTH)
-    doubtful = Trajectory.straight(flow, flow, ones, ones, grey, grey + 1, importance1=-1e9 * ones)
+    doubtful = straight(flow, flow, ones, ones, grey, grey + 1, importance1=-1e9 * ones)
     assert doubtful.sample(0.5).colour.max() < 1e-6
-    boastful = Trajectory.straight(flow, flow, ones, ones, grey, grey + 1, importance1=1e9 * ones)
+    boastful = straight(flow, flow, ones, ones, grey, grey + 1, importance1=1e9 * ones)
     weight = 0.25 * math.exp(MOST_IMPORTANCE)
     torch.testing.assert_close(boastful.sample(0.25).colour, grey + weight / (0.75 + weight))
 
@@ -178,7 +179,7 @@ def test_coverage_marks_a_hole_and_the_hole_is_filled():
     one = torch.ones(1, 1, HEIGHT, WIDTH)
     grey = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
     flows = motion.flow(0, 1), motion.flow(1, 0)
-    pair = Trajectory.straight(*flows, one, one, grey, grey, importance1=-20 * one).sample(0.5)
+    pair = straight(*flows, one, one, grey, grey, importance1=-20 * one).sample(0.5)
     assert pair.coverage[..., :8].max() < 1e-6  # I0 has moved away, and I1 does not count
     assert pair.coverage[..., 9:].min() > 0.49
     torch.testing.assert_close(pair.to0, motion.flow(0.5, 0), atol=1e-4, rtol=0)
@@ -333,12 +334,13 @@ def test_flow_pairs_of_several_times_become_one():
 
 
 def test_a_flow_pair_knows_whether_keyframes_shaped_it():
-    guided, straight = random_trajectory((0.0, 0.5, 1.0)).sample(0.3), random_trajectory((0.0, 1.0)).sample(0.3)
-    assert guided.keyframed and not straight.keyframed
-    assert FlowPair.batch([guided, guided]).keyframed and not FlowPair.batch([straight]).keyframed
+    without = random_trajectory((0.0, 0.5, 1.0))
+    guided, plain = replace(without, keyframed=True).sample(0.3), without.sample(0.3)
+    assert guided.keyframed and not plain.keyframed
+    assert FlowPair.batch([guided, guided]).keyframed and not FlowPair.batch([plain]).keyframed
     assert guided.to("cpu").keyframed
     with pytest.raises(ValueError, match="Some of the flows were fitted through keyframes"):
-        FlowPair.batch([guided, straight])
+        FlowPair.batch([guided, plain])
 
 
 def test_every_entry_of_a_flow_pair_has_its_time():

@@ -78,6 +78,25 @@ def test_frames_are_turned_upright(tmp_path, rotation):
     assert error(frames[2], FRAMES[2]) < 0.02
 
 
+ONE = 1 << 16
+
+
+@pytest.mark.parametrize(("matrix", "shown"), [
+    ((-ONE, 0, 0, 0, ONE, 0, 96 << 16, 0, 1 << 30), lambda stored: stored[:, ::-1]),  # a selfie
+    ((ONE, 0, 0, 0, -ONE, 0, 0, 64 << 16, 1 << 30), lambda stored: stored[::-1]),
+    ((0, ONE, 0, ONE, 0, 0, 0, 0, 1 << 30), lambda stored: stored.transpose(1, 0, 2)),
+    ((0, -ONE, 0, -ONE, 0, 0, 64 << 16, 96 << 16, 1 << 30), lambda stored: stored[::-1, ::-1].transpose(1, 0, 2)),
+    ((0, ONE, 0, -ONE, 0, 0, 64 << 16, 0, 1 << 30), lambda stored: np.rot90(stored, 3)),
+    ((-2 * ONE, 200, 0, -200, -2 * ONE, 0, 0, 0, 1 << 30), lambda stored: stored[::-1, ::-1]),  # not quite half a turn
+])  # fmt: skip
+def test_the_whole_display_matrix_counts(tmp_path, matrix, shown):
+    path = write(tmp_path / "a.mp4", FRAMES[:4], matrix_shown=matrix)
+    survey, frames = read(path)
+    truth = np.ascontiguousarray(shown(FRAMES[2]))
+    assert (survey.height, survey.width) == truth.shape[:2]
+    assert error(frames[2], truth) < 0.02
+
+
 def test_variable_times_are_exact(tmp_path):
     ticks = [0, 40, 90, 100, 250, 260, 270, 400]
     survey, frames = read(write(tmp_path / "a.mkv", FRAMES[:8], ticks=ticks))

@@ -1,0 +1,141 @@
+"""Motion at moments between two images, with features whose matches are known."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rdvfi_core.motion.adjacent import Features
+from rdvfi_core.motion.between import NEARBY, REACH, Beside, Between, View, along_straight_ways, around
+
+HEIGHT, WIDTH = 96, 160
+
+
+def random_features(seed: int = 0) -> torch.Tensor:  # (1, 16, h/8, w/8 + 16): every place like itself alone
+    generator = torch.Generator().manual_seed(seed)
+    return F.normalize(torch.randn(1, 16, HEIGHT // 8, WIDTH // 8 + 16, generator=generator), dim=1)
+
+
+def view(match: torch.Tensor, seed: int = 0) -> View:
+    generator = torch.Generator().manual_seed(seed)
+    batch = len(match)
+    fine = torch.randn(batch, 8, HEIGHT // 4, WIDTH // 4, generator=generator)
+    image = torch.rand(batch, 3, HEIGHT, WIDTH, generator=generator)
+    return View(image, Features(fine, match, match, match))
+
+
+@pytest.fixture(scope="module")
+def network() -> Between:
+    torch.manual_seed(0)
+    made = Between(16, 8, (12, 12, 12)).eval().requires_grad_(False)
+    for head in (made.coarse.correct, made.middle.correct, made.fine.correct, made.bend, made.bend_fine):
+        torch.nn.init.normal_(head.weight, std=0.05)
+    return made
+
+
+def pair() -> tuple[View, View]:
+    features = random_features()
+    return view(features[..., :20], 1), view(features[..., 2:22], 2)
+
+
+@pytest.mark.parametrize(("cells", "tau"), [((4, 0), 0.5), ((-2, 2), 0.5), ((8, -4), 0.25), ((4, 4), 0.75)])
+def test_the_straight_way_along_which_both_images_are_alike_is_found(cells, tau):
+    """I1 is I0 moved by whole cells of 8 px, an even number, in a large picture."""
+    x, y = cells
+    whole = F.normalize(torch.randn(1, 32, 40, 56, generator=torch.Generator().manual_seed(3)), dim=1)
+    first, second = (whole[..., 12 - t * y : 28 - t * y, 16 - t * x : 40 - t * x] for t in (0, 1))
+    found = along_straight_ways(first, second, torch.tensor([[tau]]))
+    assert found.shape == (1, (2 * REACH[0] + 1) * (2 * REACH[1] + 1), 8, 12)
+    best = found[..., 3:5, 5:7].mean((0, 2, 3)).argmax().item()
+    assert (best % (2 * REACH[0] + 1) - REACH[0], best // (2 * REACH[0] + 1) - REACH[1]) == (x // 2, y // 2)
+
+
+def test_ways_that_leave_an_image_are_like_nothing():
+    ones = torch.ones(1, 4, 8, 8)
+    found = along_straight_ways(ones, ones, torch.tensor([[0.0, 1.0]]))
+    middle = found.shape[1] // 2  # no motion
+    assert (found[:, middle] == 2).all()  # 4 channels / 4 ** 0.5
+    assert found[0, middle + 4, 0, 0] == 0 and found[0, middle - 1, 0, 0] == 0  # out at the right, and at the left
+    assert found[0, middle + 1, 0, 0] == 2
+
+
+def test_offsets_around_the_match_are_compared_row_by_row():
+    first, second = torch.randn(2, 1, 4, 12, 20, generator=torch.Generator().manual_seed(1))
+    found = around(first, second.roll((2, -1), (2, 3)), NEARBY)
+    side = 2 * NEARBY + 1
+    expected = (first * second).mean(1) * 2
+    torch.testing.assert_close(found[:, (NEARBY + 2) * side + NEARBY - 1, 4:8, 4:16], expected[:, 4:8, 4:16])
+
+
+def test_untrained_it_is_the_way_along_which_both_are_alike():
+    whole = 30 * F.normalize(torch.randn(1, 32, 60, 76, generator=torch.Generator().manual_seed(3)), dim=1)
+    whole = F.avg_pool2d(whole, 3, 1, 1)  # neighbours are alike, as in pictures
+    first, second = (view(whole[..., 16 - t * 4 : 28 - t * 4, 20 - t * 2 : 40 - t * 2]) for t in (0, 1))
+    found = Between(32, 8, (12, 12, 12)).eval()(first, second, torch.tensor([[0.25]]))
+    inner = (..., slice(44, 52), slice(72, 88))
+    way = torch.tensor((16.0, 32.0)).view(1, 2, 1, 1)
+    assert (found.to0 + 0.25 * way)[inner].abs().max() < 1 and (found.to1 - 0.75 * way)[inner].abs().max() < 3
+    assert not found.seen0.any() and not found.seen1.any()
+
+
+def test_equal_images_do_not_move_before_training():
+    same = view(30 * random_features()[..., :20])
+    found = Between(16, 8, (12, 12, 12)).eval()(same, same, torch.tensor([[0.5]]))
+    assert found.to0[..., 32:64, 48:112].abs().max() < 1
+
+
+def test_at_an_end_the_motion_to_itself_is_exactly_none(network):
+    found = network(*pair(), torch.tensor([[0.0, 0.5, 1.0]]))
+    assert not found.to0[0].any() and not found.to1[2].any()
+    assert found.to1[0].any() and found.to0[1].any() and found.to0[2].any()
+    assert found.to0.shape == (3, 2, HEIGHT, WIDTH) and found.seen1.shape == (3, 1, HEIGHT, WIDTH)
+
+
+def test_moments_and_pairs_do_not_depend_on_each_other(network):
+    first, second = pair()
+    other = view(random_features(5)[..., 4:24], 6)
+
+    def join(a: View, b: View) -> View:
+        features = (torch.cat(sides) for sides in zip(*(vars(v.features).values() for v in (a, b)), strict=True))
+        return View(torch.cat((a.small, b.small)), Features(*features))
+
+    both = network(join(first, other), join(second, first), torch.tensor([[0.25, 0.5], [0.5, 0.75]]))
+    beside = network(
+        join(first, other), join(second, first), torch.tensor([[0.5], [0.5]]), Beside(join(other, first), -1.0)
+    )
+    for found, alone in (
+        ((both.to0[1:2], both.to1[1:2], both.seen0[1:2]), network(first, second, torch.tensor([[0.5]]))),
+        ((both.to0[3:], both.to1[3:], both.seen0[3:]), network(other, first, torch.tensor([[0.75]]))),
+        (
+            (beside.to0[1:], beside.to1[1:], beside.seen0[1:]),
+            network(other, first, torch.tensor([[0.5]]), Beside(first, -1.0)),
+        ),
+    ):
+        for one, wanted in zip(found, (alone.to0, alone.to1, alone.seen0), strict=True):
+            torch.testing.assert_close(one, wanted, atol=1e-4, rtol=1e-3)
+
+
+def test_frames_beside_the_pair_are_looked_at_where_the_motion_leads(network):
+    """Which one it is, and when, matters; without weights for them they change nothing."""
+    first, second = pair()
+    other, tau = view(random_features(7)[..., 4:24], 8), torch.tensor([[0.5]])
+    plain = network(first, second, tau)
+    before, earlier, after = (
+        network(first, second, tau, *beside)
+        for beside in ((Beside(other, -1.0), None), (Beside(other, -2.0), None), (None, Beside(other, 2.0)))
+    )
+    for a, b in ((plain, before), (before, earlier), (before, after)):
+        assert (a.to0 - b.to0).abs().max() > 1e-3
+    untaught = Between(16, 8, (12, 12, 12)).eval()
+    untaught.load_state_dict(network.state_dict())
+    for head in (untaught.bend, untaught.bend_fine):
+        torch.nn.init.zeros_(head.weight)
+    torch.testing.assert_close(untaught(first, second, tau, Beside(other, -1.0)).to0, plain.to0)
+
+
+def test_gradients_reach_every_parameter(network):
+    learner = Between(16, 8, (12, 12, 12))
+    learner.load_state_dict(network.state_dict())
+    first, second = pair()
+    found = learner(first, second, torch.tensor([[0.5]]), Beside(second, -1.0), Beside(first, 2.0))
+    (found.to0.square().sum() + found.seen0.sum() + sum(f.square().sum() for s in found.steps for f in s)).backward()
+    assert all(p.grad is not None and p.grad.any() for p in learner.parameters())
