@@ -8,7 +8,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from ..anchors import ENVIRONMENT
+from ..anchors.lpips import files
+from ..anchors.rife import FILE as RIFE
 from ..errors import Interrupted
+from ..evaluation.distances import BACKBONE
 from ..evaluation.metrics import OPTIONS, Metrics
 from ..evaluation.pictures import ClipSheets, contact_sheet
 from ..evaluation.protocols import PROTOCOLS
@@ -61,7 +65,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="write REPORT.json, REPORT.md, and for clips REPORT_sheet.png: the worst and best")  # fmt: skip
     add("--sheets", metavar="DIR", type=Path, help="write a picture per clip: what moves most at 100 %%, "
         "inputs, truth, methods, errors, motion")
-    add("--anchors", metavar="FOLDER", type=Path, help=f"adds LPIPS and the method rife: {OPTIONS['lpips']}")
+    add("--anchors", metavar="FOLDER", type=Path,
+        help=f"holds {' and '.join(files(BACKBONE))}, which add LPIPS, and {RIFE}, which adds the method rife "
+        f"(default: {ENVIRONMENT} in the environment)")  # fmt: skip
     add("--flip", action="store_const", const=True, help="adds FLIP: half a second a frame of 640x360")
     for name in ("fid", "fvd"):
         option, _, what = OPTIONS[name].partition(" ")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..anchors import ENVIRONMENT
 from ..anchors.rife import FILE as RIFE
-from ..evaluation.baselines import BASELINES, FLOWS, rife
+from ..evaluation.baselines import BASELINES, FLOWS, RifeMethod
 from ..evaluation.core_interpolation import CoreInterpolation, core_weights
 from ..evaluation.pictures import FlowAt
 from ..evaluation.protocols import Protocol
@@ -49,13 +49,17 @@ class Methods:
         weights, absent = _weights(args, anchors)
         names = args.methods or [*DEFAULT_METHODS, *weights]
         device = checked_device(args.device) or default_device()
-        found = dict(BASELINES)
+        found, flows = dict(BASELINES), dict(FLOWS)
         for name in (name for name in names if name in weights):
             path, comfyui = weights[name]
-            found[name] = CoreInterpolation(comfyui, path) if comfyui is not None else rife(path, device)
-        own, flows = _own(args, [name for name in names if name in KEYFRAMES], protocol)
-        found |= own
-        return cls({name: found[name] for name in names}, FLOWS | flows, {} if args.methods else absent)
+            if comfyui is None:
+                found[name] = method = RifeMethod(path, device)
+                flows[name] = method.flow_at
+            else:
+                found[name] = CoreInterpolation(comfyui, path)
+        own, own_flows = _own(args, [name for name in names if name in KEYFRAMES], protocol)
+        found, flows = found | own, flows | own_flows
+        return cls({name: found[name] for name in names}, flows, {} if args.methods else absent)
 
     @contextmanager
     def running(self) -> Iterator[dict[str, Method]]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..anchors.rife import Rife
+from ..anchors.rife import Between, Rife
 from ..pixels.warp import backward_warp
 from ..video.colour import to_integers
 
@@ -93,17 +93,22 @@ def _minterpolated(frames: list[np.ndarray], rate: int) -> Iterator[tuple[Fracti
         yield frame.pts * frame.time_base, frame.to_ndarray(format="rgb24")
 
 
-def rife(path: Path, device: torch.device) -> Callable[[Tensor, Tensor, Sequence[float]], Tensor]:
-    """RIFE as a method, in this process; a file that holds none is refused with a ValueError."""
-    network = Rife.load(path, device)
+class RifeMethod:
+    """RIFE in this process; a file that holds none is refused with a ValueError."""
 
-    @torch.inference_mode()
-    def method(image0: Tensor, image1: Tensor, times: Sequence[float]) -> Tensor:
-        pair = [image[None].float().to(device) for image in (image0, image1)]
-        frames = [network(*pair, torch.tensor([tau], device=device)).frame.clamp(0, 1).cpu() for tau in times]
-        return torch.cat(frames)
+    def __init__(self, path: Path, device: torch.device):
+        self._network, self._device = Rife.load(path, device), device
 
-    return method
+    def __call__(self, image0: Tensor, image1: Tensor, times: Sequence[float]) -> Tensor:
+        return torch.cat([self._between(image0, image1, tau).frame.clamp(0, 1).cpu() for tau in times])
+
+    def flow_at(self, image0: Tensor, image1: Tensor, tau: float) -> Tensor:  # f_{tau->0}, (1, 2, H, W) px
+        return self._between(image0, image1, tau).to0
+
+    @torch.no_grad()
+    def _between(self, image0: Tensor, image1: Tensor, tau: float) -> Between:
+        pair = (image[None].float().to(self._device) for image in (image0, image1))
+        return self._network(*pair, torch.tensor([tau], device=self._device))
 
 
 BASELINES = {"blend": blend, "dis": dis, "minterpolate": minterpolate}

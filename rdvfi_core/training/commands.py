@@ -133,6 +133,8 @@ def _check(args: Namespace, stage: Stage) -> None:
         list_clips(Path(args.clips))
     if args.textures is not None and not Path(args.textures).is_dir():
         raise ValueError(f"--textures {args.textures} is not a folder; give one that holds photographs.")
+    if args.anchors is not None and not args.anchors.is_dir():
+        raise ValueError(f"--anchors {args.anchors} is not a folder; give the one that holds RIFE's and LPIPS' files.")
     if args.lpips is not None and args.anchors is None:
         raise ValueError("--lpips says which network of --anchors is used; name its folder too.")
     if args.cached is not None and args.cache is None:

@@ -13,7 +13,7 @@ from random_anchors import write_rife
 
 from rdvfi_core.anchors import ENVIRONMENT
 from rdvfi_core.anchors.rife import FILE
-from rdvfi_core.evaluation.baselines import rife
+from rdvfi_core.evaluation.baselines import RifeMethod
 from rdvfi_core.evaluation.core_interpolation import NODES, CoreInterpolation, core_weights
 
 COMFYUI = find_comfyui()
@@ -90,7 +90,7 @@ def test_rife_of_this_package_gives_cores_frames(tmp_path, weights_of):
     elif anchors is None or not Path(anchors, FILE).is_file():
         pytest.skip(f"{ENVIRONMENT} names no folder with {FILE}")
     path = tmp_path / FILE if weights_of == "random" else Path(anchors, FILE)
-    own, core = rife(path, torch.device("cpu")), CoreInterpolation(COMFYUI, path).start()
+    own, core = RifeMethod(path, torch.device("cpu")), CoreInterpolation(COMFYUI, path).start()
     try:
         for height, width in ((128, 192), (65, 97), (200, 130)):  # two of them are padded
             pair = torch.from_numpy(panning(2, height, width, speed=6)).permute(0, 3, 1, 2) / 255

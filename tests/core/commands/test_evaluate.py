@@ -51,7 +51,10 @@ def test_anchors_bring_rife_and_lpips_into_the_run(pair, capsys, cross_fade, mon
     printed = capsys.readouterr().out
     assert "| method | PSNR dB | SSIM | HaarPSI | sharpness | LPIPS |" in printed and "| rife |" in printed
     assert "LPIPS is left out" not in printed and "rife is left out" not in printed
-    assert main(["evaluate", "clips", "--protocol", "gap7", *option, "-o", "r.json"]) == 0
+    motions = []
+    monkeypatch.setattr(evaluate_command, "ClipSheets", lambda folder, flows: motions.extend(flows))
+    arguments = [*option, "-o", "r.json", "--sheets", "sheets"]
+    assert main(["evaluate", "clips", "--protocol", "gap7", *arguments]) == 0 and "rife" in motions
     report = json.loads(Path("r.json").read_text())
     assert report["methods"] == ["rdvfi", "straight", "blend", "dis", "rife"]
     assert report["mean"]["blend"]["lpips"] == 0 < report["mean"]["rife"]["lpips"]
