@@ -110,7 +110,7 @@ class RDVFIWarpFuse(io.ComfyNode):
         for i, frame in enumerate(
             interpolator.fuse(pair.start, pair.end, flows, should_stop=interrupted, planes=pair.planes)
         ):
-            out[i] = pair.like.restore(frame)
+            out[i] = pair.restore(frame, flow[i].tau)
             bar.step(frame)
         return io.NodeOutput(out)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..rdvfi_core.inputs import check_pair
+from ..rdvfi_core.pixels.alpha import ground_for, off_ground, on_ground
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,10 @@ class Pictures(Sequence[Tensor]):
     def __getitem__(self, index: int) -> Tensor:  # (C, H, W)
         return self.images[index].movedim(-1, 0)
 
-    def rgb(self, index: int) -> Tensor:  # (1, 3, H, W)
-        planes = self.images[index : index + 1].movedim(-1, 1)
-        return planes.expand(-1, 3, -1, -1) if self.channels == 1 else planes[:, :3]
+    def rgb(self, index: int, ground: float = 0.0) -> Tensor:  # (1, 3, H, W)
+        """What is seen where there is alpha, before black or another grey."""
+        frame = self[index]
+        return (on_ground(frame, ground) if self.channels == 4 else frame.expand(3, -1, -1))[None]
 
     def alpha(self, index: int) -> Tensor | None:  # (1, 1, H, W)
         return self.images[index : index + 1, ..., 3:].movedim(-1, 1) if self.channels == 4 else None
@@ -63,7 +65,8 @@ class Pair:
     start: Tensor  # (1, 3, H, W)
     end: Tensor
     planes: tuple[Tensor, Tensor] | None  # alpha of both
-    like: Pictures
+    ground: float  # that is seen where they are transparent
+    pictures: tuple[Pictures, Pictures]
 
     @classmethod
     def of(cls, start_image: Tensor, end_image: Tensor) -> Pair:
@@ -72,14 +75,25 @@ class Pair:
             raise ValueError(
                 f"start_image has {start.channels} channels and end_image has {end.channels}; give both alike."
             )
-        planes = (start.alpha(0), end.alpha(0)) if start.channels == 4 else None
-        return cls(*check_pair(start.rgb(0), end.rgb(0), ("start_image", "end_image")), planes, start)
+        alpha = start.channels == 4
+        ground = ground_for(start[0], end[0]) if alpha else 0.0
+        images = check_pair(start.rgb(0, ground), end.rgb(0, ground), ("start_image", "end_image"))
+        return cls(*images, (start.alpha(0), end.alpha(0)) if alpha else None, ground, (start, end))
+
+    @property
+    def like(self) -> Pictures:
+        return self.pictures[0]
+
+    def restore(self, frame: Tensor, tau: float) -> Tensor:  # (3 or 4, H, W) of these images -> (H, W, C)
+        if tau in (0, 1):
+            return self.pictures[int(tau)].images[0]
+        return self.like.restore(frame if self.planes is None else off_ground(frame, self.ground))
 
     def beside(self, image: Tensor | None, name: str) -> Tensor | None:  # (1, 3, H, W)
         """Another frame of the clip that the pair is of, without its alpha."""
         if image is None:
             return None
-        _, frame = check_pair(self.start, one_picture(image, name).rgb(0), ("start_image", name))
+        _, frame = check_pair(self.start, one_picture(image, name).rgb(0, self.ground), ("start_image", name))
         return frame
 
 

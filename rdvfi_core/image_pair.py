@@ -17,6 +17,7 @@ class ImagePair:
     image0: Tensor  # (1, 3, H, W) float, RGB in [0, 1]
     image1: Tensor
     planes: tuple[Tensor, Tensor] | None = None  # (1, E, H, W) of each, such as alpha, that follow the same motion
+    ground: float = 0.0  # what shows through the images where a plane is alpha, from black to white
     _small: dict[torch.device, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -26,6 +27,7 @@ class ImagePair:
         image1: Tensor,
         planes: tuple[Tensor, Tensor] | None = None,
         names: tuple[str, str] = ("image0", "image1"),
+        ground: float = 0.0,
     ) -> ImagePair:
         """Images and names as in `inputs.check_pair`, which says what is wrong with them."""
         image0, image1 = check_pair(image0, image1, names)
@@ -34,7 +36,7 @@ class ImagePair:
                 raise ValueError(
                     f"The planes are {tuple(plane.shape)}; beside an image of {tuple(image0.shape)} give (1, E, H, W)."
                 )
-        return cls(image0, image1, planes)
+        return cls(image0, image1, planes, ground)
 
     @property
     def size(self) -> tuple[int, int]:  # (H, W)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, groupby, islice
 from typing import NamedTuple, Protocol
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from .callbacks import Progress, ShouldStop, check_stop
 from .image_pair import ImagePair
+from .pixels.alpha import cross_fade, ground_for, off_ground, on_ground
 from .timeline import Plan, PlanFrame
 from .trajectory.trajectory import Trajectory
 
@@ -74,12 +76,15 @@ def _pictures(interpolator, plan: Plan, frames: Sequence[Tensor], seed, keyframe
             _image_pair(start, end, first, second)  # says what is wrong with them
             for moment in run:
                 check_stop(should_stop)
-                yield torch.lerp(start, end, float(moment.tau))
+                yield cross_fade(start, end, float(moment.tau))
             continue
         while taus := [moment.tau for moment in islice(run, MOMENTS_AT_ONCE)]:
-            pictures = interpolator.stream_pair(*motion.of((first, second)), taus, should_stop=should_stop)
+            fitted = motion.of((first, second))
+            restored = _restored(len(start), fitted[0].ground)
+            pictures = interpolator.stream_pair(*fitted, taus, should_stop=should_stop)
+            del fitted
             # Nobody holds a picture here while the next one is made, as the name of a loop would.
-            yield from map(_to_grey, pictures) if len(start) == 1 else pictures
+            yield from map(restored, pictures)
 
 
 class _Fitted(NamedTuple):
@@ -156,20 +161,25 @@ def _pairs_of(plan: Plan, before: tuple[int, int] | None, after: tuple[int, int]
 
 def _image_pair(start: Tensor, end: Tensor, first: int, second: int) -> ImagePair:
     """Frames (C, H, W) of these numbers as images that motion can lead from one to the other: grey as RGB, alpha as a
-    plane beside it."""
+    plane beside what is seen on a ground."""
     if len(start) != len(end):
         raise ValueError(
             f"Frame {first} has {len(start)} channels and frame {second} has {len(end)}; give all frames alike."
         )
     if len(start) not in (1, 3, 4):
         raise ValueError(f"Frame {first} has {len(start)} channels; give 1 (grey), 3 (RGB) or 4 (RGB and alpha).")
-    colours = (frame.expand(3, -1, -1)[None] if len(frame) == 1 else frame[None, :3] for frame in (start, end))
-    planes = (start[None, 3:], end[None, 3:]) if len(start) == 4 else None
-    return ImagePair.of(*colours, planes, names=(f"Frame {first}", f"frame {second}"))
+    names = f"Frame {first}", f"frame {second}"
+    if len(start) < 4:
+        return ImagePair.of(*(frame.expand(3, -1, -1)[None] for frame in (start, end)), names=names)
+    ground = ground_for(start, end)
+    colours = (on_ground(frame, ground)[None] for frame in (start, end))
+    return ImagePair.of(*colours, (start[None, 3:], end[None, 3:]), names, ground)
 
 
-def _to_grey(picture: Tensor) -> Tensor:  # (3, H, W) -> (1, H, W)
-    return picture.mean(0, keepdim=True)
+def _restored(channels: int, ground: float) -> Callable[[Tensor], Tensor]:  # (3 or 4, H, W) -> (channels, H, W)
+    if channels == 1:
+        return lambda picture: picture.mean(0, keepdim=True)
+    return partial(off_ground, ground=ground) if channels == 4 else lambda picture: picture
 
 
 def _exposed(pictures: Iterable[Tensor]) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..files import check_sources
 from ..scan import CUT_THRESHOLD, DUPLICATES
-from ..timeline import AT_CUTS, Plan, Source, SpeedCurve, Timeline, exact, exact_fps
+from ..timeline import AT_CUTS, Plan, Source, SpeedCurve, Timeline, doubts, exact, exact_fps
 from ..video.audio import CHOICES as AUDIO_CHOICES
 from ..video.clip import FileClip
 from ..video.convert import Choices, convert, finished_parts, make_job, open_clip
@@ -170,7 +170,7 @@ def model_of(args: Namespace) -> str:
 
 
 def show_plan(plan: Plan, source: Source, clip: FileClip, target: str) -> None:
-    say(clip.survey.notes)
+    say([*doubts(plan, source), *clip.survey.notes])
     if target == "-":
         print(source.describe())
         print(plan.describe())

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import av
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..pixels.alpha import on_ground
 from .orientation import Orientation
 
 UNKNOWN = 2  # "unspecified", as matrix, primaries and transfer
@@ -21,6 +23,7 @@ AREA = 0x20  # swscale's
 CAREFUL = 0x4 | 0x2000 | 0x4000 | 0x40000  # swscale's BICUBIC, FULL_CHR_H_INT, FULL_CHR_H_INP and ACCURATE_RND
 # (bits, alpha) -> RGB with a plane for each channel, like tensors: interleaving and back would cost as much as swscale
 PLANAR = {(8, False): "gbrp", (8, True): "gbrap", (16, False): "gbrp16le", (16, True): "gbrap16le"}
+WHITE, GREY = 1.0, 0.5  # grounds for what is transparent: where alpha is left out, and for the look before
 ORDER = (2, 0, 1, 3)  # of the planes that hold red, green, blue and alpha
 
 
@@ -76,18 +79,35 @@ def _tags(frame: av.VideoFrame) -> tuple[int, int]:
 def to_tensor(
     frame: av.VideoFrame, colour: Colour, bits: int, alpha: bool, orientation: Orientation, size: tuple[int, int]
 ) -> Tensor:  # (3 or 4, H, W) float32 in [0, 1], upright
-    """bits: 8 or 16 of the RGB in between. size: (H, W) as stored, which frames keep where a stream changes its own."""
-    pixels = _converted(frame, colour, PLANAR[bits, alpha], size, CAREFUL)
+    """bits: 8 or 16 of the RGB in between. alpha: is kept, else what it hides becomes white. size: (H, W) as stored,
+    which frames keep where a stream changes its own."""
+    seen = has_alpha(frame)
+    pixels = _converted(frame, colour, PLANAR[bits, alpha or seen], size, CAREFUL)
     planes = [orientation.upright(plane) for plane in _planes(pixels, bits)]
     tensor = torch.empty(len(planes), *planes[0].shape)
     np.stack(planes, out=tensor.numpy())
-    return tensor.div_(_top(bits))
+    tensor.div_(_top(bits))
+    return on_ground(tensor, WHITE) if seen and not alpha else tensor
+
+
+def has_alpha(frame: av.VideoFrame) -> bool:
+    return any(component.is_alpha for component in frame.format.components)
+
+
+def is_transparent(frame: av.VideoFrame) -> bool:
+    """Somewhere, and not only by its format: a GIF is decoded with alpha though every pixel of it may be opaque."""
+    if not has_alpha(frame):
+        return False
+    return bool((_planes(frame.reformat(format=PLANAR[8, True]), 8)[3] < 255).any())
 
 
 def small_tensor(frame: av.VideoFrame, colour: Colour, size: tuple[int, int]) -> Tensor:  # (3, *size)
     """Reduced on the way: for a look at every frame of a long clip. Not turned upright. Two fields are averaged, which
     swscale would reduce one by one and weave again."""
     fields = 1 + frame.interlaced_frame
+    if has_alpha(frame):  # at full size, or hidden colours would leak over the edges
+        whole = to_tensor(frame, colour, 8, True, Orientation(), (frame.height, frame.width))
+        return F.interpolate(on_ground(whole, GREY)[None], size, mode="area")[0]
     pixels = _converted(frame, colour, "rgb24", (fields * size[0], size[1]), AREA).to_ndarray()
     return torch.from_numpy(pixels).permute(2, 0, 1).float().unflatten(1, (size[0], fields)).mean(2) / 255
 

@@ -108,7 +108,7 @@ CODECS = {
             {(8, False): "rgb24", (8, True): "rgba", (16, False): "rgb48be", (16, True): "rgba64be"},
             rgb=True,
         ),
-        Codec("gif", "gif", (".gif",), {(8, False): "pal8"}, rgb=True),
+        Codec("gif", "gif", (".gif",), {(8, False): "pal8", (8, True): "pal8"}, rgb=True),
     )
 }
 PREFERRED = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9", ".gif": "gif", "": "png"}
@@ -155,8 +155,11 @@ def choose_format(
     notes = []
     if alpha and not with_alpha:
         notes.append(
-            f"{chosen.name} has no alpha channel: transparency is left out (prores, ffv1, vp9 and png carry it)"
+            f"{chosen.name} has no alpha channel: what is transparent becomes white (prores, ffv1, vp9, gif and png "
+            "carry it)"
         )
+    elif alpha and chosen.name == "gif":
+        notes.append("gif has no half transparency: what is less than half opaque becomes transparent, the rest opaque")
     if kept < bits:
         notes.append(f"{chosen.name} keeps {kept} of the source's {bits} bits per channel")
     pixels = chosen.pixels[kept, with_alpha]

@@ -132,7 +132,7 @@ class _Video:
         if aspect != 1:
             context.sample_aspect_ratio = aspect
         if form.pixel_format == "pal8":
-            self._convert = _palette_converter(size, self._time_base)
+            self._convert = _palette_converter(size, form.alpha, self._time_base)
         elif form.codec.rgb:
             # Viewers show a plain PNG alike, but not one whose tags they make what they like of.
             tagged = colour if colour.is_hdr or form.codec.name != "png" else None
@@ -166,10 +166,11 @@ def _reformat(frame: av.VideoFrame, pixel_format: str, colour: Colour | None) ->
     return stored if colour is None else tag(stored, colour)
 
 
-def _palette_converter(size: Size, time_base: Fraction) -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """RGB to 256 colours chosen for every frame by itself: a palette for all of them would need all of them at once."""
+def _palette_converter(size: Size, alpha: bool, time_base: Fraction) -> Callable[[av.VideoFrame], av.VideoFrame]:
+    """RGB to 256 colours chosen for every frame by itself: a palette for all of them would need all of them at once.
+    Where there is alpha, one of them is transparent."""
     graph = av.filter.Graph()
-    source = graph.add_buffer(height=size[0], width=size[1], format=PLANAR[8, False], time_base=time_base)
+    source = graph.add_buffer(height=size[0], width=size[1], format=PLANAR[8, alpha], time_base=time_base)
     copies, sink = graph.add("split"), graph.add("buffersink")
     palette, paint = graph.add("palettegen", "stats_mode=single"), graph.add("paletteuse", "new=1")
     source.link_to(copies)

@@ -153,9 +153,13 @@ def test_a_loop_closes_with_the_first_frame():
 
 @pytest.mark.parametrize("channels", [1, 4])
 def test_grey_and_alpha_come_out_as_they_went_in(channels):
-    found = list(render(CrossFade(), Timeline.multiplied(2).plan(clip(2)), numbered(2, channels)))
+    frames = numbered(2, channels)
+    for frame in frames:
+        frame[3:] = 0.6
+    found = list(render(CrossFade(), Timeline.multiplied(2).plan(clip(2)), frames))
     assert [frame.shape for frame in found] == [(channels, 64, 64)] * 3
-    assert values(found) == [0, 0.5, 1]
+    assert values(frame[:3] for frame in found) == [0, 0.5, 1]
+    assert all((frame[3:] == 0.6).all() for frame in found)
 
 
 def test_progress_counts_output_frames_and_a_stop_is_heard_between_copies():
