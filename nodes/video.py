@@ -151,13 +151,13 @@ class RDVFIInterpolateVideo(io.ComfyNode):
         job = make_job(clip, source, wish, target.path, choices, seed, keyframes, tags=target.tags(cls.hidden))
         bar = Progress(len(job.plan))
         renderer = Loaded(model, (clip.survey.height, clip.survey.width))
-        notes = job.notes + convert(
-            renderer, job, lambda done, total, frame: bar.step(frame), interrupted, resumable=False
-        )
-        notes += [target.note] if target.note else []
-        for note in notes:
+        for note in job.notes:  # before hours of work
             logging.warning("RDVFI Interpolate Video: %s", note)
-        text = "\n".join((*notes, job.plan.describe()))
+        later = convert(renderer, job, lambda done, total, frame: bar.step(frame), interrupted, resumable=False)
+        later += [target.note] if target.note else []
+        for note in later:
+            logging.warning("RDVFI Interpolate Video: %s", note)
+        text = "\n".join((*job.notes, *later, job.plan.describe()))
         return io.NodeOutput(target.video(), float(job.plan.fps), len(job.plan), text, job.plan.to_json())
 
 

@@ -7,8 +7,9 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from fractions import Fraction
 from pathlib import Path
 
+from ..files import check_sources
 from ..scan import CUT_THRESHOLD, DUPLICATES
-from ..timeline import AT_CUTS, Plan, Source, SpeedCurve, Timeline, exact, exact_fps
+from ..timeline import AT_CUTS, Plan, Source, SpeedCurve, Timeline, doubts, exact, exact_fps
 from ..video.audio import CHOICES as AUDIO_CHOICES
 from ..video.clip import FileClip
 from ..video.convert import Choices, convert, finished_parts, make_job, open_clip
@@ -95,6 +96,10 @@ def run(args: Namespace) -> None:
     wish = timeline_of(args) if args.plan is None else plan_of(args)
     if args.output is not None:
         check_output(args.output, Fraction(1))
+    given = [path for path in (args.input, args.plan, args.curve) if path]
+    for target in (args.output, args.plan_only):
+        if target not in (None, "-"):
+            check_sources(target, *given)
     clip, source = survey(args.input, args)
     if args.plan_only is not None:
         return show_plan(wish if isinstance(wish, Plan) else wish.plan(source), source, clip, args.plan_only)
@@ -165,7 +170,7 @@ def model_of(args: Namespace) -> str:
 
 
 def show_plan(plan: Plan, source: Source, clip: FileClip, target: str) -> None:
-    say(clip.survey.notes)
+    say([*doubts(plan, source), *clip.survey.notes])
     if target == "-":
         print(source.describe())
         print(plan.describe())

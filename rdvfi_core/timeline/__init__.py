@@ -4,6 +4,7 @@ Times are Fractions of seconds, or whole ticks, up to the moment a frame is rend
 however long the clip is."""
 
 from .curve import SpeedCurve
+from .doubts import doubts
 from .frames import PlanFrame
 from .moments import AT_CUTS
 from .plan import Plan
@@ -23,6 +24,7 @@ __all__ = [
     "Source",
     "SpeedCurve",
     "Timeline",
+    "doubts",
     "exact",
     "exact_fps",
     "parse_times",

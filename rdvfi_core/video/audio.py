@@ -28,7 +28,7 @@ def stretched_frames(
     """Exactly the output's duration, in packed floats of the format's layout and rate."""
     with video.open() as container:
         stream = container.streams.audio[index]
-        window = Window(samples(container, stream, survey.start, form), form.channels)
+        window = Window(samples(container, stream, survey, form), form.channels)
         position = 0
         for block in _joined(window, time_map.pieces(), form):
             yield sound_frame(block, form.layout, form.rate, position)

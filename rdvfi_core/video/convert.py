@@ -16,8 +16,9 @@ from torch import Tensor
 
 from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
+from ..files import beside
 from ..scan import CUT_THRESHOLD, scan
-from ..timeline import Plan, Source, Timeline
+from ..timeline import Plan, Source, Timeline, doubts
 from .audio import CHOICES as AUDIO_CHOICES
 from .clip import Clip, FileClip
 from .formats import Format, check_output, choose_format, suffix_of
@@ -63,11 +64,12 @@ class Job:
     extras: Extras | None = None  # none for pictures alone
     tracks: tuple[Track, ...] = ()  # what of them is written
     losses: tuple[str, ...] = ()  # what of them is not, in sentences
+    doubts: tuple[str, ...] = ()  # whether the plan can have been meant
 
     @property
     def notes(self) -> list[str]:
-        """What of the source is missing or will not be kept."""
-        return [*self.clip.survey.notes, *(f"{note}." for note in self.form.notes), *self.losses]
+        """What of the source is missing or will not be kept, and whether the plan can have been meant."""
+        return [*self.doubts, *self.clip.survey.notes, *(f"{note}." for note in self.form.notes), *self.losses]
 
     def part(self, number: int) -> Part:
         plan = self.plan.part(self.spans[number])
@@ -96,7 +98,7 @@ class Job:
     @property
     def folder(self) -> Path:
         """Of the finished parts."""
-        return self.final.with_name(f".{self.final.name}.parts")
+        return beside(self.final, ".parts")
 
     def part_path(self, number: int) -> Path:
         return self.folder / f"{number:05d}{self.form.suffix or IMAGES}"
@@ -154,7 +156,7 @@ def make_job(
     extras = clip.extras(time_map, choices.audio)
     tracks, losses = planned(extras, form.suffix) if extras is not None else ((), [])
     facts = clip, final, str(output), plan, form, tuple(spans), seed, keyframes, model
-    return Job(*facts, tags or {}, extras, tracks, tuple(losses))
+    return Job(*facts, tags or {}, extras, tracks, tuple(losses), tuple(doubts(plan, source)))
 
 
 def convert(

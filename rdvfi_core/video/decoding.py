@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+
+from .clock import Clock, Joint, may_jump
 
 # Decoders that look at the alpha layer of a WebM; the usual ones do not.
 LIVE_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -26,6 +28,7 @@ class Damage:
     cut_short: bool = False
     counted: bool = False  # frames have no times of their own
     interlaced: int = 0  # frames that are marked as two fields
+    joints: Sequence[Joint] = ()  # where its times jump; the first one is its beginning
     transparent: bool = False  # of a GIF, whose format does not tell
 
     def notes(self, name: str) -> list[str]:
@@ -38,6 +41,8 @@ class Damage:
             found.append(f"{name}: {self.backward} frames that go back in time were left out.")
         if self.cut_short:
             found.append(f"{name} breaks off; what comes before is used.")
+        if len(self.joints) > 1:
+            found.append(f"{name}: its times jump at {len(self.joints) - 1} places; they go on without a gap.")
         return found
 
 
@@ -86,6 +91,8 @@ def _deinterlacer(width: int, height: int, pixel_format: str, time_base: Fractio
 
 
 def decoded(container, stream, decode: Callable, seen: Damage) -> Iterator[av.VideoFrame]:
+    clock = Clock(may_jump(container))
+    seen.joints = clock.joints
     packets = container.demux(stream)
     while True:
         try:
@@ -95,6 +102,8 @@ def decoded(container, stream, decode: Callable, seen: Damage) -> Iterator[av.Vi
         except (av.FFmpegError, OSError):
             seen.cut_short = True
             packet = None  # what the decoder still holds
+        if packet is not None:
+            clock.close(packet)
         try:
             yield from decode(packet if packet is None or packet.size else None)
         except av.EOFError:

@@ -20,6 +20,7 @@ from torch import Tensor
 from ..callbacks import Progress
 from ..memory import pairs_ahead
 from ..timeline import Source, exact_fps
+from .clock import Joint, may_jump
 from .colour import Colour, has_alpha, is_transparent, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of, deinterlaced
 from .hdr import Hdr
@@ -49,6 +50,7 @@ class Survey:
     hdr: Hdr | None = None
     orientation: Orientation = Orientation()  # of the stored picture
     interlaced: bool = False  # there are frames of two fields, and they are to be made whole pictures
+    joints: tuple[Joint, ...] = ()  # where the file's times jump; the frames' times do not
     notes: tuple[str, ...] = field(default=())  # what is missing or damaged, in sentences
 
     @property
@@ -146,7 +148,7 @@ class VideoFile:
             end = ticks[-1] + step
             if self.duration is not None:
                 end = min(end, max(ticks[-1] + 1, round((self.start + self.duration) / time_base)))
-            notes = seen.notes(self.name) + self._missing(container, stream, ticks, step, time_base)
+            notes = seen.notes(self.name) + self._missing(container, stream, ticks, step, time_base, seen.joints)
             films = sum(map(is_film, container.streams.video))
             if films > 1:
                 used = f"number {stream.index}, {stream.codec_context.width}x{stream.codec_context.height}"
@@ -169,15 +171,18 @@ class VideoFile:
             time_base=time_base,
             end=end,
             fps=fps,
-            seekable=not seen.counted,
+            seekable=not seen.counted and len(seen.joints) < 2,
             hdr=Hdr.of(frame),
             orientation=orientation,
             interlaced=self.deinterlace and seen.interlaced > 0,
+            joints=tuple(seen.joints),
             notes=tuple(notes),
         )
 
-    def _missing(self, container, stream, ticks: list[int], step: int, time_base: Fraction) -> list[str]:
-        if self.is_trimmed:
+    def _missing(
+        self, container, stream, ticks: list[int], step: int, time_base: Fraction, joints: Sequence[Joint]
+    ) -> list[str]:
+        if self.is_trimmed or len(joints) > 1:
             return []
         if stream.frames and len(ticks) < stream.frames:
             found = f"{len(ticks)} of {stream.frames} frames can be decoded"
@@ -198,7 +203,7 @@ class VideoFile:
             seen.time_base, seen.promised = stream.time_base, stream.frames
             decode = decoder_of(stream)
             low = self.start / stream.time_base
-            if start is None and self.start > 0:
+            if start is None and self.start > 0 and not may_jump(container):
                 start = int(low)
             if start is not None:
                 container.seek(start, stream=stream)

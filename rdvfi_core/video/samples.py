@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from .clock import Clock
 from .reader import Survey, VideoFile
 from .sound_formats import SoundFormat, converter, pulled
 
@@ -27,7 +28,7 @@ def copied_packets(
     with video.open() as container:
         stream = getattr(container.streams, kind)[index]
         head = None
-        for packet in _intact(container, stream):
+        for packet in _intact(container, stream, survey):
             if packet.pts is None or not packet.size:
                 continue
             if kind == "audio" and stream.codec_context.name == "aac":
@@ -39,11 +40,11 @@ def copied_packets(
                 yield second, packet
 
 
-def samples(container, stream, start: Fraction, form: SoundFormat) -> Iterator[np.ndarray]:
-    """(C, N) floats without gaps, the first sample at second `start` of the file, whatever format the stream has and
-    changes to."""
-    heard = None
-    for at, block in _converted(container, stream, form):
+def samples(container, stream, survey: Survey, form: SoundFormat) -> Iterator[np.ndarray]:
+    """(C, N) floats without gaps, the first sample with the first picture, whatever format the stream has and changes
+    to."""
+    heard, start = None, survey.start
+    for at, block in _converted(container, stream, survey, form):
         if heard is None:
             heard = min(0, round((at - start) * form.rate)) if at is not None else 0
         lead = round((at - start) * form.rate) - heard if at is not None else 0
@@ -59,10 +60,10 @@ def samples(container, stream, start: Fraction, form: SoundFormat) -> Iterator[n
             yield block
 
 
-def _converted(container, stream, form: SoundFormat) -> Iterator[tuple[Fraction | None, np.ndarray]]:
+def _converted(container, stream, survey: Survey, form: SoundFormat) -> Iterator[tuple[Fraction | None, np.ndarray]]:
     """(second of the file where it is known, (C, N) block). A stream that changes gets another converter."""
     graph, kind = None, None
-    for frame in _decoded(container, stream):
+    for frame in _decoded(container, stream, survey):
         own = frame.layout.name, frame.sample_rate, frame.format.name
         if own != kind:
             if graph is not None:
@@ -79,8 +80,8 @@ def _converted(container, stream, form: SoundFormat) -> Iterator[tuple[Fraction 
         yield from ((None, block) for block in pulled(graph, form.channels))
 
 
-def _decoded(container, stream) -> Iterator[av.AudioFrame]:
-    for packet in _intact(container, stream):
+def _decoded(container, stream, survey: Survey) -> Iterator[av.AudioFrame]:
+    for packet in _intact(container, stream, survey):
         try:
             yield from packet.decode()
         except av.EOFError:
@@ -89,14 +90,15 @@ def _decoded(container, stream) -> Iterator[av.AudioFrame]:
             continue  # the gap that it leaves is filled with silence
 
 
-def _intact(container, stream) -> Iterator[av.Packet]:
-    """Up to where the file breaks off, which the survey has said."""
-    packets = container.demux(stream)
+def _intact(container, stream, survey: Survey) -> Iterator[av.Packet]:
+    """Up to where the file breaks off, which the survey has said; where its times jump, with the film's."""
+    packets, clock = container.demux(stream), Clock(len(survey.joints) > 1, survey.joints)
     while True:
         try:
             packet = next(packets)
         except (StopIteration, av.FFmpegError, OSError):
             return
+        clock.close(packet)
         yield packet
 
 
