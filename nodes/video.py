@@ -97,14 +97,15 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                     options=list(CONTAINERS),
                     default="mp4",
                     optional=True,
-                    tooltip="Kind of file. An mp4 goes to ComfyUI's temp folder, for Save Video, which writes nothing "
-                    "but mp4. All others are saved right here. mov, mkv and webm carry transparency.",
+                    tooltip="Kind of file. An mp4 whose video output is connected goes to ComfyUI's temp folder, for "
+                    "Save Video. All others are saved right here. mov, mkv and webm carry transparency.",
                 ),
                 io.String.Input(
                     "filename_prefix",
                     default="video/RDVFI",
                     optional=True,
-                    tooltip="Where a container other than mp4 is saved, in ComfyUI's output folder.",
+                    tooltip="Where a file is saved that is saved here, in ComfyUI's output folder. May hold "
+                    "%date:yyyy-MM-dd% and values of other nodes, as in %Empty Latent Image.width%.",
                 ),
                 io.Boolean.Input(
                     "deinterlace",
@@ -114,11 +115,12 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                     tooltip="Interlaced frames become whole pictures, one for each. Off: they are used as they are.",
                 ),
             ],
-            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
+            is_output_node=True,
             outputs=[
                 io.Video.Output(
                     display_name="video",
-                    tooltip="The file. An mp4 lies in ComfyUI's temp folder, and Save Video copies it.",
+                    tooltip="The file. Save Video copies an mp4, and encodes others anew.",
                 ),
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the output."),
                 io.Int.Output(display_name="frame_count", tooltip="Number of output frames."),
@@ -146,7 +148,7 @@ class RDVFIInterpolateVideo(io.ComfyNode):
             clip, source = clip_of(video, cut_threshold if cuts == "detect" else None, duplicates, deinterlace)
             # The last frame is shown as long as in the source, or the sound would outlast the picture.
             wish = replace(wish, hold_end=True)
-        target = Target.of(container, filename_prefix, clip.survey)
+        target = Target.of(container, filename_prefix, clip.survey, cls.hidden)
         choices = Choices(codec, quality, hardware_encoder, audio)
         job = make_job(clip, source, wish, target.path, choices, seed, keyframes, tags=target.tags(cls.hidden))
         bar = Progress(len(job.plan))
@@ -158,7 +160,8 @@ class RDVFIInterpolateVideo(io.ComfyNode):
         for note in notes:
             logging.warning("RDVFI Interpolate Video: %s", note)
         text = "\n".join((*notes, job.plan.describe()))
-        return io.NodeOutput(target.video(), float(job.plan.fps), len(job.plan), text, job.plan.to_json())
+        outputs = target.video(), float(job.plan.fps), len(job.plan), text, job.plan.to_json()
+        return io.NodeOutput(*outputs, ui=target.shown())
 
 
 def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str, deinterlace: bool) -> tuple[Clip, Source]:
