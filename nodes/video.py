@@ -9,7 +9,8 @@ from io import BytesIO
 
 import av
 import numpy as np
-from comfy_api.latest import Input, InputImpl, io
+from comfy_api.latest import Input, io
+from torch import Tensor
 
 from ..rdvfi_core.scan import scan
 from ..rdvfi_core.timeline import Plan, Source, Timeline
@@ -25,6 +26,7 @@ from .clip_inputs import motion_inputs, reading_inputs
 from .images import Pictures
 from .networks import Loaded, interrupted
 from .progress import Progress
+from .stored_videos import stored_file
 from .types import CATEGORY, Model, TimelineType, TimelineValue
 from .video_targets import Target
 
@@ -166,9 +168,8 @@ class RDVFIInterpolateVideo(io.ComfyNode):
 
 def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str, deinterlace: bool) -> tuple[Clip, Source]:
     """A video file is read frame by frame; what another node holds in memory already is used as it is."""
-    if isinstance(video, InputImpl.VideoFromFile):
-        start, duration = (Fraction(str(seconds)) for seconds in video.get_active_trim_window())
-        file = VideoFile(video.get_stream_source(), start, duration or None, deinterlace)
+    file = stored_file(video, deinterlace)
+    if file is not None:
         return open_clip(file, cut_threshold, duplicates, should_stop=interrupted)
     clip = FramesInMemory.of(video)
     found = scan(clip.pictures, cut_threshold, duplicates, should_stop=interrupted)
@@ -186,12 +187,13 @@ class FramesInMemory:
     @classmethod
     def of(cls, video: Input.Video) -> FramesInMemory:
         components = video.get_components()
-        pictures, rate = Pictures.of(components.images, "video"), Fraction(components.frame_rate)
+        pictures = Pictures.of(components.images, "video", alpha_of(components))
+        alpha, rate = pictures.channels == 4, Fraction(components.frame_rate)
         survey = Survey(
             height=pictures.size[0],
             width=pictures.size[1],
             bits=video.get_bit_depth() if hasattr(video, "get_bit_depth") else 8,
-            alpha=False,
+            alpha=alpha,
             colour=Colour(),
             rotation=0,
             sample_aspect=Fraction(1),
@@ -200,8 +202,9 @@ class FramesInMemory:
             end=len(pictures),
             fps=rate,
             seekable=True,
+            notes=(pictures.note,) if pictures.note else (),
         )
-        return cls(pictures, survey, None if components.audio is None else wave_file(components.audio))
+        return cls(pictures.in_colour(alpha), survey, None if components.audio is None else wave_file(components.audio))
 
     def frames(self, wanted) -> FramesInMemory:
         return self
@@ -217,6 +220,17 @@ class FramesInMemory:
 
     def identity(self) -> str:
         return "in memory"
+
+    def without_alpha(self) -> FramesInMemory:
+        return replace(self, pictures=self.pictures.in_colour(False), survey=replace(self.survey, alpha=False))
+
+
+def alpha_of(components) -> Tensor | None:  # (B, H, W)
+    """What core keeps beside the images, for each of them."""
+    alpha = getattr(components, "alpha", None)
+    if alpha is None or len(alpha) != len(components.images):
+        return None
+    return alpha[..., 0] if alpha.ndim == 4 else alpha
 
 
 def wave_file(audio: dict) -> BytesIO:
