@@ -157,13 +157,7 @@ print(json.dumps([
 
 def test_what_does_not_fit_into_memory_is_refused_before_any_work(comfyui):
     many, planned, flows, clip, fits = in_comfyui(comfyui, SHORT_OF_MEMORY)
-    assert (
-        many
-        == planned
-        == (
-            "10,241 frames of 832x480 need 45.7 GiB, and 1 GiB are free; lower the multiplier or the rate, or use RDVFI "
-            "Interpolate Video, which writes to a file."
-        )
-    )
+    assert many == planned
+    assert many.startswith("10,241 frames of 832x480 need 45.7 GiB, and 1 GiB are free; lower the multiplier or")
     assert flows.startswith("4,096 frames of 448x256 need") and clip.startswith("240 frames of 4096x4096 need 45 GiB")
     assert fits is None
