@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from comfy_api.latest import io
 
 from ..rdvfi_core.retime import render
@@ -82,7 +84,8 @@ class RDVFIInterpolate(io.ComfyNode):
             check_room(count, *pictures.size, pictures.channels, TO_A_FILE)
             threshold = cut_threshold if cuts == "detect" else None
             found = scan(pictures, threshold, duplicates, should_stop=interrupted)
-            plan = wish.timeline.plan(Source.constant(len(pictures), wish.source_fps, found.cuts, found.duplicates))
+            source = Source.constant(len(pictures), wish.source_fps, found.cuts, found.duplicates)
+            plan = wish.timeline.plan(replace(source, closes=found.closes))
         frames = render_plan(model, pictures, plan, keyframes, seed)
         text = "\n".join((pictures.note, plan.describe())).lstrip()
         return io.NodeOutput(frames, float(plan.fps), len(plan), text, plan.to_json())

@@ -173,7 +173,7 @@ def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str, de
         return open_clip(file, cut_threshold, duplicates, should_stop=interrupted)
     clip = FramesInMemory.of(video)
     found = scan(clip.pictures, cut_threshold, duplicates, should_stop=interrupted)
-    return clip, clip.survey.source(found.cuts, found.duplicates)
+    return clip, replace(clip.survey.source(found.cuts, found.duplicates), closes=found.closes)
 
 
 @dataclass(frozen=True)

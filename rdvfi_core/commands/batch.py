@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from ..pipes import tell
 from ..video.batch import Outcome, output_names, run_batch
 from ..video.convert import Job, make_job, open_clip
 from ..video.finished import Finished, order
@@ -83,7 +83,7 @@ def run(args: Namespace) -> None:
     finished = Finished(folder, orders)
     done = [] if args.again else [name for name in orders if finished.holds(name)]
     for name in done:
-        print(f"{name}: done before")
+        tell(f"{name}: done before")
     left = [(name, make) for name, make in videos.items() if name not in done]
     outcomes = run_all(left, open_pool(args), finished.add) if left else []
     failed = [outcome.error for outcome in outcomes if outcome.error]
@@ -107,7 +107,7 @@ def run_all(videos, pool: Pool, finished: Callable[[str], None]) -> list[Outcome
         outcomes = run_batch(videos, pool, progress, finished=finished)
     for outcome in outcomes:
         say(outcome.notes)
-        print(f"{outcome.name}: {outcome.error or 'done'}", file=sys.stderr if outcome.error else sys.stdout)
+        tell(f"{outcome.name}: {outcome.error or 'done'}", error=outcome.error is not None)
     return outcomes
 
 

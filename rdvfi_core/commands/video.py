@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from fractions import Fraction
 from pathlib import Path
 
+from ..pipes import tell
 from ..scan import CUT_THRESHOLD, DUPLICATES
 from ..timeline import AT_CUTS, Plan, Source, SpeedCurve, Timeline, exact, exact_fps
 from ..video.audio import CHOICES as AUDIO_CHOICES
@@ -62,7 +62,11 @@ def add_timeline_arguments(parser: ArgumentParser) -> None:
     more.add_argument(
         "--source-fps", metavar="R", type=rate, help="frames a second of the input, where it is numbered frames"
     )
-    more.add_argument("--loop", action="store_true", help="the last frame is followed by the first")
+    more.add_argument(
+        "--loop",
+        action="store_true",
+        help="the last frame is followed by the first; one that is the first again is left out",
+    )
     more.add_argument("--cuts", choices=AT_CUTS, default="hold", help="what lies between two shots (default: hold)")
     more.add_argument(
         "--cut-threshold",
@@ -113,7 +117,7 @@ def run(args: Namespace) -> None:
         return show_plan(wish if isinstance(wish, Plan) else wish.plan(source), source, clip, args.plan_only)
     job = make_job(clip, source, wish, args.output, choices_of(args), args.seed, args.keyframes, model_of(args))
     say(job.notes)
-    print(job.describe())
+    tell(job.describe())
     interpolator = load_interpolator(args)
     try:
         with progress_bar("frames", unit="frame") as progress:
@@ -199,7 +203,7 @@ def show_plan(plan: Plan, source: Source, clip: Clip, target: str) -> None:
 
 def say(notes: list[str] | tuple[str, ...]) -> None:
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}", error=True)
 
 
 def number(text: str) -> Fraction:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -111,7 +111,7 @@ def open_clip(
     """Decodes all of it once: what is in it, with its exact times, cuts and duplicates. Choices as in `scan`."""
     survey, found = video.survey(lambda frames: scan(frames, cut_threshold, duplicates, should_stop), progress)
     clip = FileClip(video, survey) if isinstance(video, VideoFile) else SequenceClip(video, survey)
-    return clip, survey.source(found.cuts, found.duplicates)
+    return clip, replace(survey.source(found.cuts, found.duplicates), closes=found.closes)
 
 
 def make_job(
