@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +26,7 @@ from .heap import EvenParts
 from .join import join
 from .parts import IMAGES, Part, render_part, split
 from .reader import VideoFile
+from .sequence import FrameFiles, SequenceClip
 from .timemap import TimeMap
 from .tracks import Extras, Track, planned
 from .writer import complete_or_nothing, one_sentence, remove
@@ -105,15 +106,16 @@ class Job:
 
 
 def open_clip(
-    video: VideoFile,
+    video: VideoFile | FrameFiles,
     cut_threshold: float | None = CUT_THRESHOLD,
     duplicates: str = "auto",
     progress: Progress | None = None,  # (frames read, frames that the header promises)
     should_stop: ShouldStop | None = None,
-) -> tuple[FileClip, Source]:
-    """Decodes the file once: what is in it, with its exact times, cuts and duplicates. Choices as in `scan`."""
+) -> tuple[Clip, Source]:
+    """Decodes all of it once: what is in it, with its exact times, cuts and duplicates. Choices as in `scan`."""
     survey, found = video.survey(lambda frames: scan(frames, cut_threshold, duplicates, should_stop), progress)
-    return FileClip(video, survey), survey.source(found.cuts, found.duplicates)
+    clip = FileClip(video, survey) if isinstance(video, VideoFile) else SequenceClip(video, survey)
+    return clip, replace(survey.source(found.cuts, found.duplicates), closes=found.closes)
 
 
 def make_job(

@@ -6,7 +6,7 @@ headers are often wrong. Then the frames that a plan asks for are decoded at ful
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from .colour import Colour, has_alpha, is_transparent, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of, deinterlaced
 from .hdr import Hdr
 from .orientation import Orientation
+from .sizes import at_one_size
 from .streams import film_of, is_film
 from .threads import ahead, waiting
 
@@ -109,6 +110,7 @@ class VideoFile:
         found."""
         first: list[av.VideoFrame] = []
         ticks: list[int] = []
+        sizes: Counter[tuple[int, int]] = Counter()
         seen = Damage()
 
         def small() -> Iterator[Tensor]:
@@ -119,6 +121,7 @@ class VideoFile:
                     size = tuple(max(16, round(side * min(scale, 1))) for side in (frame.height, frame.width))
                     colour = Colour.of(frame)
                 ticks.append(tick)
+                sizes[frame.width, frame.height] += 1
                 if progress is not None:
                     progress(len(ticks), max(seen.promised, len(ticks)))
                 seen.length = frame.duration or 0
@@ -131,7 +134,7 @@ class VideoFile:
         if not ticks:
             part = " in the part that was asked for" if self.is_trimmed else ""
             raise ValueError(f"{self.name} holds no video frame that can be decoded{part}; give another file.")
-        return self._surveyed(first[0], ticks, seen), found
+        return at_one_size(self._surveyed(first[0], ticks, seen), sizes, self.name), found
 
     def frames(self, survey: Survey, wanted: Callable[[int], bool] | None = None) -> FileFrames:
         """At full size; those that are not wanted are decoded only where others depend on them."""
