@@ -58,4 +58,4 @@ def _same(path: Path, other: Path) -> bool:
     try:
         return path.samefile(other)
     except OSError:  # one of them is not there
-        return False
+        return path.resolve() == other.resolve()

@@ -41,7 +41,7 @@ class CrossFade:
     def render(self, image0, image1, trajectory, times, progress=None, should_stop=None):
         return torch.stack(list(self.stream(image0, image1, trajectory, times)))
 
-    def __call__(self, image0, image1, times, seed=0, keyframes="auto", progress=None, should_stop=None):
+    def __call__(self, image0, image1, times, seed=0, keyframes="auto", before=None, after=None):
         CrossFade.made |= {"seed": seed, "keyframes": keyframes}
         return self.render(image0[None], image1[None], None, times)
 

@@ -169,17 +169,14 @@ class CrossFade:
     def __init__(self):
         self.fitted = 0
 
-    def pairs_at_once(self, height, width):
-        return 1
+    def look_at(self, pair, first=None):
+        self.fitted += 1
+        return None, None
 
-    def fit_pairs(self, pairs, seed=0, keyframes="auto", *, should_stop=None):
-        self.fitted += len(pairs)
-        return [self for _ in pairs]
+    def between(self, *views, **options):
+        return None
 
-    def continued(self, *beside):
-        return self
-
-    def stream_pair(self, pair, trajectory, times, *, should_stop=None):
+    def stream_pair(self, pair, motion, times, *, should_stop=None):
         start, end = pair.with_planes
         for tau in times:
             yield torch.lerp(start[0], end[0], float(tau))
