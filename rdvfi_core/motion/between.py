@@ -69,6 +69,7 @@ class Between(nn.Module):
         compared = match // 2
         self.compare = conv(match, compared, 1)
         self.coarse = _Stage(WAYS + 2 * match + 1, coarse, 4, 48, operations)
+        self.coarse.body.append(_Context(coarse, _Context(coarse, None, operations), operations))
         self.choose = zero_(conv(coarse, WAYS, 3, padding=1))
         self.middle = _Stage(2 * compared + AROUND + 48 + STATE, middle, 3, 32, operations)
         self.fine = _Stage(2 * fine + 2 * 3 * 16 + 32 + STATE, narrow, 3, 0, operations)
@@ -152,6 +153,20 @@ class _Stage(nn.Module):
         x = F.relu(self.body(x if more is None else x + more))
         told = None if self.tell is None else F.pixel_shuffle(self.tell(x), 2)
         return self.correct(x).float() * correction_scale(x), told, x
+
+
+class _Context(nn.Module):
+    """x + what is seen at half the size, and there with what is seen at a quarter: plain ground moves with its rim."""
+
+    def __init__(self, width: int, deeper: nn.Module | None, operations=nn):
+        super().__init__()
+        self.down = operations.Conv2d(width, width, 3, stride=2, padding=1)
+        self.body = nn.Sequential(ResidualBlock(width, operations), *(() if deeper is None else (deeper,)))
+        self.up = zero_(operations.Conv2d(width, width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = self.up(F.relu(self.body(F.relu(self.down(F.relu(x))))))
+        return x + F.interpolate(wide, x.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def along_straight_ways(
