@@ -13,9 +13,9 @@ is a standstill, and no animation."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import median
 
 import torch
@@ -29,14 +29,18 @@ HEIGHT, WIDTH = 80, 128  # that frames are compared at, whatever their shape
 BLOCK = 16
 REACH = 24  # px of these: motion of up to a fifth of the picture's width from frame to frame
 WINDOW = 5  # of the high-pass filter
-FLAT = 1e-4  # variance below which a block has no structure to search for
+FLAT = 2.5e-3  # of the pictures' variance: below it a block has no structure to search for
+LEAST_FLAT, MOST_FLAT = 4e-6, 1e-4  # that variance itself: what is less than half a step of 8 bits, and what is seen
 EVEN = 0.15  # part of the blocks; a picture with structure in fewer is an even one
 COARSE_COLOURS = 8  # steps per channel
 
 CUT_THRESHOLD = 0.5  # part of the structure that is not found again
-CHANGED_COLOURS, CHANGED_LIGHT = 0.15, 0.04  # less than both is no cut, without a search
+CHANGED_COLOURS, CHANGED_LIGHT = 0.15, 0.04  # less than both, and than CHANGED, is no cut, without a search
+CHANGED = 0.25  # of the pictures' contrast, in light
 STANDS_OUT = 0.12  # more new structure than in most pairs around
 LONE_SHARE, STANDS_ALONE = 0.64, 0.2  # of the threshold: enough where all pairs around are that much calmer
+GAP = 1.5  # times as long as the pairs around it: frames are missing in between
+MOST_MOTION = 0.6  # new structure that motion alone explains
 AROUND = 3  # pairs before and after; also the longest flash, in frames
 
 DUPLICATE_NOISE = 0.012  # mean change of the block that changed most; 1 is from black to white
@@ -57,9 +61,11 @@ def scan(
     cut_threshold: float | None = CUT_THRESHOLD,
     duplicates: str = "auto",
     should_stop: ShouldStop | None = None,
+    ticks: Sequence[int] = (),
 ) -> Scan:
     """cut_threshold: None for no cuts. duplicates: "keep" for none, "pass over" for all that are found, "auto" for
     them only where they are a habit of the clip, one frame in MANY_DUPLICATES or more: a single one may be an accident.
+    ticks: when each frame is shown, in any unit, filled at the latest when the frames end; none where times are even.
 
     Only a handful of small frames and two numbers for each pair are kept. Between two frames alone no cut is found,
     and neither is any in a clip of unrelated pictures, since nothing stands out there."""
@@ -79,7 +85,8 @@ def scan(
             recent.append(frame)
             if cut_threshold is not None:
                 flashes.update(_flashes(recent, news, cut_threshold))
-    found = () if cut_threshold is None else _cuts(news, flashes, cut_threshold)
+    longer = _longer([after - before for before, after in pairwise(ticks)] or [1] * len(news))
+    found = () if cut_threshold is None else _cuts(news, longer, flashes, cut_threshold)
     repeated = _repeated(changes) if duplicates != "keep" else []
     if duplicates == "auto" and len(repeated) * MANY_DUPLICATES < len(changes):
         repeated = []
@@ -93,6 +100,7 @@ class Small:
         colours = frame[:3].float().expand(3, -1, -1)
         colours = F.interpolate(colours[None], (HEIGHT, WIDTH), mode="area").clamp(0, 1).cpu()
         self.light = colours.mean(1, keepdim=True)  # (1, 1, HEIGHT, WIDTH)
+        self.contrast = (self.light - self.light.mean()).abs().mean().item()
         steps = (colours[0] * COARSE_COLOURS).long().clamp(max=COARSE_COLOURS - 1)
         index = (steps[0] * COARSE_COLOURS + steps[1]) * COARSE_COLOURS + steps[2]
         self.colours = torch.bincount(index.flatten(), minlength=COARSE_COLOURS**3) / index.numel()
@@ -107,14 +115,16 @@ class Small:
         """Part of both frames' structure that the other one lacks, in [0, 1]; 0 where little changed at all."""
         colours = (self.colours - other.colours).abs().sum().item() / 2
         light = (self.light - other.light).abs().mean().item()
-        if colours < CHANGED_COLOURS and light < CHANGED_LIGHT:
+        contrast = max(self.contrast, other.contrast)
+        if colours < CHANGED_COLOURS and light < min(CHANGED_LIGHT, CHANGED * contrast):
             return 0.0
-        (here, textured), (there, textured_there) = _missing(self, other), _missing(other, self)
+        flat = min(max(FLAT * contrast**2, LEAST_FLAT), MOST_FLAT)
+        (here, textured), (there, textured_there) = _missing(self, other, flat), _missing(other, self, flat)
         even = min(textured, textured_there) < EVEN  # next to a black frame all is new: that is a fade, or a flash
         return min(here, there) if even else (here + there) / 2
 
 
-def _missing(a: Small, b: Small) -> tuple[float, float]:
+def _missing(a: Small, b: Small, flat: float) -> tuple[float, float]:
     """Part of the blocks of `a` that `b` does not have within REACH, and part of the blocks that have structure. A
     block counts by its structure: the picture of an even colour lacks nothing."""
     sought, searched = a.structure, b.structure
@@ -122,10 +132,10 @@ def _missing(a: Small, b: Small) -> tuple[float, float]:
     blocks = F.unfold(sought, BLOCK, stride=BLOCK)[0].T  # (N, pixels)
     blocks = blocks - blocks.mean(1, keepdim=True)
     energy = blocks.square().sum(1)
-    kernels = (blocks / (energy + FLAT * pixels).sqrt()[:, None]).view(-1, 1, BLOCK, BLOCK)
+    kernels = (blocks / (energy + flat * pixels).sqrt()[:, None]).view(-1, 1, BLOCK, BLOCK)
     padded = F.pad(searched, (BLOCK // 2,) * 4, mode="reflect")
     mean, square = F.avg_pool2d(padded, BLOCK, 1), F.avg_pool2d(padded.square(), BLOCK, 1)
-    deviation = ((square - mean.square()).clamp(min=0) + FLAT).mul(pixels).sqrt()
+    deviation = ((square - mean.square()).clamp(min=0) + flat).mul(pixels).sqrt()
     alike = (F.conv2d(padded, kernels) / deviation)[0]  # (N, HEIGHT + 1, WIDTH + 1)
     rows, columns = HEIGHT // BLOCK, WIDTH // BLOCK
     best = alike.new_empty(rows * columns)
@@ -133,7 +143,7 @@ def _missing(a: Small, b: Small) -> tuple[float, float]:
         top, left = i // columns * BLOCK + BLOCK // 2, i % columns * BLOCK + BLOCK // 2
         near = alike[i, max(0, top - REACH) : top + REACH + 1, max(0, left - REACH) : left + REACH + 1]
         best[i] = near.max()
-    weight = energy / (energy + FLAT * pixels)
+    weight = energy / (energy + flat * pixels)
     return ((1 - best).clamp(0, 1) * weight).sum().item() / (weight.sum().item() + 1), weight.mean().item()
 
 
@@ -155,14 +165,26 @@ def _flashes(recent: deque[Small], news: list[float], threshold: float) -> Itera
             yield from between
 
 
-def _cuts(news: list[float], flashes: set[int], threshold: float) -> tuple[int, ...]:
-    return tuple(i for i in range(len(news)) if i not in flashes and _is_cut(i, news, threshold))
+def _longer(lengths: list[int]) -> list[float]:
+    """How many times as long as the pairs around it each pair lasts, at least 1."""
+    found = []
+    for i, length in enumerate(lengths):
+        usual = median(lengths[max(0, i - AROUND) : i + 1 + AROUND])
+        found.append(max(1.0, length / usual))
+    return found
 
 
-def _is_cut(i: int, news: list[float], threshold: float) -> bool:
-    around = [*news[max(0, i - AROUND) : i], *news[i + 1 : i + 1 + AROUND]]
+def _cuts(news: list[float], longer: list[float], flashes: set[int], threshold: float) -> tuple[int, ...]:
+    return tuple(i for i in range(len(news)) if i not in flashes and _is_cut(i, news, longer, threshold))
+
+
+def _is_cut(i: int, news: list[float], longer: list[float], threshold: float) -> bool:
+    """A pair that lasts longer may change as much more."""
+    around = [news[k] / longer[k] for k in range(max(0, i - AROUND), min(len(news), i + 1 + AROUND)) if k != i]
     if not around:
         return False
+    if longer[i] > GAP:
+        return news[i] > max(threshold, min(longer[i] * median(around), MOST_MOTION) + STANDS_OUT)
     lone = len(around) >= AROUND and news[i] > max(LONE_SHARE * threshold, max(around) + STANDS_ALONE)
     return lone or news[i] > max(threshold, median(around) + STANDS_OUT)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -18,13 +18,14 @@ from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
 from ..scan import CUT_THRESHOLD, scan
 from ..timeline import Plan, Source, Timeline, doubts
+from ..timeline.pulldown import without_pulldown
 from .audio import CHOICES as AUDIO_CHOICES
 from .clip import Clip, FileClip
 from .formats import Format, check_output, choose_format, suffix_of
 from .heap import EvenParts
 from .join import join
 from .parts import IMAGES, Part, render_part, split
-from .reader import VideoFile
+from .reader import Survey, VideoFile
 from .timemap import TimeMap
 from .tracks import Extras, Track, planned
 from .writer import complete_or_nothing, one_sentence, remove
@@ -111,8 +112,20 @@ def open_clip(
     should_stop: ShouldStop | None = None,
 ) -> tuple[FileClip, Source]:
     """Decodes the file once: what is in it, with its exact times, cuts and duplicates. Choices as in `scan`."""
-    survey, found = video.survey(lambda frames: scan(frames, cut_threshold, duplicates, should_stop), progress)
-    return FileClip(video, survey), survey.source(found.cuts, found.duplicates)
+    survey, found = video.survey(
+        lambda frames, ticks: scan(frames, cut_threshold, duplicates, should_stop, ticks), progress
+    )
+    survey, source = at_own_rate(survey, survey.source(found.cuts, found.duplicates), duplicates, video.name)
+    return FileClip(video, survey), source
+
+
+def at_own_rate(survey: Survey, source: Source, duplicates: str, name: str) -> tuple[Survey, Source]:
+    """Without pulldown, which is said; unless all duplicates are to be kept."""
+    undone = without_pulldown(source) if duplicates != "keep" else None
+    if undone is None:
+        return survey, source
+    source, text = undone
+    return replace(survey, notes=(*survey.notes, f"{name}: {text}")), source
 
 
 def make_job(
