@@ -15,7 +15,6 @@ from .clock import Clock, Joint, may_jump
 LIVE_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 WHOLE = (("bwdif", "send_frame:auto:interlaced"),)
-MATCHED = (("fieldmatch", "combmatch=full"), *WHOLE)  # it marks what it leaves combed as interlaced
 
 
 @dataclass
@@ -59,11 +58,12 @@ def decoder_of(stream) -> Callable:
 
 
 def deinterlaced(
-    frames: Iterable[tuple[int, av.VideoFrame]], telecine: bool = False
+    frames: Iterable[tuple[int, av.VideoFrame]], telecine: str = ""
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """(tick, frame) for (tick, frame): frames that are marked as two fields become the picture at the first one's time,
-    by FFmpeg's bwdif, which also looks at the frame before and the one after. telecine: fields of one frame of the film
-    are put together first, and those that have no partner are left to bwdif."""
+    by FFmpeg's bwdif, which also looks at the frame before and the one after. telecine: its order of fields; those of
+    one frame of the film are put together first, and what is still combed then is left to bwdif."""
+    matched = (("fieldmatch", f"order={telecine}:mode=pc:combmatch=full"),) if telecine else ()
     graph, shape, ticks = None, None, deque()
 
     def finished() -> Iterator[tuple[int, av.VideoFrame]]:
@@ -80,7 +80,7 @@ def deinterlaced(
                 graph.push(None)
                 yield from finished()
             shape = frame.width, frame.height, frame.format.name
-            graph = _deinterlacer(*shape, frame.time_base, MATCHED if telecine else WHOLE)
+            graph = _deinterlacer(*shape, frame.time_base, (*matched, *WHOLE))
         ticks.append(tick)
         frame.pts = tick
         graph.push(frame)

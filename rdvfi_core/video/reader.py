@@ -51,7 +51,7 @@ class Survey:
     hdr: Hdr | None = None
     orientation: Orientation = Orientation()  # of the stored picture
     interlaced: bool = False  # there are frames of two fields, and they are to be made whole pictures
-    telecine: bool = False  # film on interlaced video, whose own frames are to be put together
+    telecine: str = ""  # of film on interlaced video, whose own frames are to be put together, the order of fields
     joints: tuple[Joint, ...] = ()  # where the file's times jump; the frames' times do not
     notes: tuple[str, ...] = field(default=())  # what is missing or damaged, in sentences
 
@@ -109,17 +109,17 @@ class VideoFile:
     ) -> tuple[Survey, object]:
         """Decodes everything once. look: takes (3, h, w) small frames, not turned upright, and the ticks of
         those that were taken so far; it may return what it found."""
-        survey, found = self._survey(look, progress, False)
-        return self._survey(look, progress, True) if survey.telecine else (survey, found)
+        survey, found = self._survey(look, progress)
+        return self._survey(look, progress, survey.telecine) if survey.telecine else (survey, found)
 
-    def _survey(self, look, progress, telecine: bool) -> tuple[Survey, object]:
-        """telecine: it was seen that the frames are, so their fields are matched."""
+    def _survey(self, look, progress, telecine: str = "") -> tuple[Survey, object]:
+        """telecine: it was seen that the frames are, in which order of fields; these are matched."""
         first: list[av.VideoFrame] = []
         ticks: list[int] = []
         seen, repeats = Damage(), FieldRepeats()
 
         def frames_of_film() -> Iterator[tuple[int, av.VideoFrame]]:
-            return deinterlaced(self._decode(seen), True) if telecine else self._decode(seen)
+            return deinterlaced(self._decode(seen), telecine) if telecine else self._decode(seen)
 
         def small() -> Iterator[Tensor]:
             for tick, frame in ahead(frames_of_film(), waiting()):
@@ -143,13 +143,13 @@ class VideoFile:
         if not ticks:
             part = " in the part that was asked for" if self.is_trimmed else ""
             raise ValueError(f"{self.name} holds no video frame that can be decoded{part}; give another file.")
-        return self._surveyed(first[0], ticks, seen, telecine or repeats.are_telecine), found
+        return self._surveyed(first[0], ticks, seen, telecine or repeats.order), found
 
     def frames(self, survey: Survey, wanted: Callable[[int], bool] | None = None) -> FileFrames:
         """At full size; those that are not wanted are decoded only where others depend on them."""
         return FileFrames(self, survey, wanted)
 
-    def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage, telecine: bool) -> Survey:
+    def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage, telecine: str) -> Survey:
         with self.open() as container:
             stream = film_of(container)
             rate = stream.guessed_rate or stream.average_rate

@@ -37,12 +37,14 @@ class FieldRepeats:
         self._number += 1
 
     @property
-    def are_telecine(self) -> bool:
-        """Upper and lower fields repeat in turns, two frames apart and three."""
+    def order(self) -> str:
+        """ "tff" or "bff" where the frames are telecine, by the field that comes first; else nothing. Upper and lower
+        fields repeat in turns, two frames apart and three: the first one of the shorter distance comes first."""
         gaps = [(later - number, kind) for (number, kind), (later, other) in pairwise(self._found) if kind != other]
-        fitting = max(sum(gap == (3 if kind == first else 2) for gap, kind in gaps) for first in (0, 1))
-        enough = fitting >= LEAST and fitting >= OFTEN * self._moving * 2 / 5
-        return enough and fitting >= SHARE * (len(self._found) - 1)
+        fitting = [sum(gap == (2 if kind == first else 3) for gap, kind in gaps) for first in (0, 1)]
+        most = max(fitting)
+        enough = most >= LEAST and most >= OFTEN * self._moving * 2 / 5 and most >= SHARE * (len(self._found) - 1)
+        return ("tff", "bff")[fitting.index(most)] if enough else ""
 
 
 def _luma(frame: av.VideoFrame) -> np.ndarray | None:  # (H, W / EVERY) int16 at 8 bits

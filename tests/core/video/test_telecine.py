@@ -43,7 +43,7 @@ def test_the_films_own_frames_come_out_evenly(tmp_path, order, mark, first):
     frames = telecine(60, order, first)
     path = write(tmp_path / "in.mkv", frames, VIDEO, pixel_format="yuv444p", options=FIELDS, fields=mark)
     clip, source = open_clip(VideoFile(path))
-    assert clip.survey.telecine and not clip.survey.interlaced
+    assert clip.survey.telecine == order and not clip.survey.interlaced
     notes = " ".join(clip.survey.notes)
     assert "telecine" in notes and "23.976 frames a second are shown as 29.97" in notes
     plan = Timeline.multiplied(1).plan(source)
