@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from torch import Tensor
 
+from ..files import check_sources
 from ..inputs import check_pair, check_times
 from ..media import read_image
 from ..video.formats import check_output
@@ -59,6 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     check_output(args.output, args.fps)
+    check_sources(args.output, args.image0, args.image1)
     image0, image1 = check_pair(read_image(args.image0), read_image(args.image1))
     times = args.times or between(args.frames)
     interpolator = load_interpolator(args)

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from fractions import Fraction
 from pathlib import Path
 
+from ..files import check_sources
 from ..scan import CUT_THRESHOLD, DUPLICATES
 from ..timeline import AT_CUTS, Plan, Source, SpeedCurve, Timeline, doubts, exact, exact_fps
 from ..video.audio import CHOICES as AUDIO_CHOICES
@@ -95,6 +96,10 @@ def run(args: Namespace) -> None:
     wish = timeline_of(args) if args.plan is None else plan_of(args)
     if args.output is not None:
         check_output(args.output, Fraction(1))
+    given = [path for path in (args.input, args.plan, args.curve) if path]
+    for target in (args.output, args.plan_only):
+        if target not in (None, "-"):
+            check_sources(target, *given)
     clip, source = survey(args.input, args)
     if args.plan_only is not None:
         return show_plan(wish if isinstance(wish, Plan) else wish.plan(source), source, clip, args.plan_only)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..callbacks import ShouldStop, check_stop
+from ..files import check_sources
 from .convert import Job, finish, missing_parts
 from .pools import Pool
 
@@ -149,6 +150,5 @@ def output_names(inputs: list[str], folder: Path, suffix: str) -> list[Path]:
         if target in targets[:i]:
             first = inputs[targets.index(target)]
             raise ValueError(f"{first} and {inputs[i]} would both become {target}; rename one of them.")
-        if target.resolve() == Path(inputs[i]).resolve():
-            raise ValueError(f"{target} would replace its own source; choose another folder.")
+        check_sources(target, *inputs)
     return targets

@@ -113,16 +113,23 @@ def small_tensor(frame: av.VideoFrame, colour: Colour, size: tuple[int, int]) ->
 
 
 def _converted(frame: av.VideoFrame, colour: Colour, kind: str, size: tuple[int, int], scaling: int) -> av.VideoFrame:
-    return frame.reformat(
-        height=size[0],
-        width=size[1],
-        format=kind,
-        src_colorspace=_coefficients(colour.matrix),
-        src_color_range=colour.range,
-        dst_color_range=FULL,
-        interpolation=scaling,
-        threads=1,
-    )
+    """Without the frame's own tags, all that is needed of which is given: swscale refuses some of them (constant
+    luminance, logarithms, before FFmpeg 8.1)."""
+    own = frame.colorspace, frame.color_primaries, frame.color_trc
+    frame.colorspace = frame.color_primaries = frame.color_trc = UNKNOWN
+    try:
+        return frame.reformat(
+            height=size[0],
+            width=size[1],
+            format=kind,
+            src_colorspace=_coefficients(colour.matrix),
+            src_color_range=colour.range,
+            dst_color_range=FULL,
+            interpolation=scaling,
+            threads=1,
+        )
+    finally:
+        frame.colorspace, frame.color_primaries, frame.color_trc = own
 
 
 def _planes(frame: av.VideoFrame, bits: int) -> list[np.ndarray]:  # (H, W) each, R, G, B and where there is one alpha

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
+from ..files import beside
 from ..scan import CUT_THRESHOLD, scan
 from ..timeline import Plan, Source, Timeline, doubts
 from ..timeline.pulldown import without_pulldown
@@ -98,7 +99,7 @@ class Job:
     @property
     def folder(self) -> Path:
         """Of the finished parts."""
-        return self.final.with_name(f".{self.final.name}.parts")
+        return beside(self.final, ".parts")
 
     def part_path(self, number: int) -> Path:
         return self.folder / f"{number:05d}{self.form.suffix or IMAGES}"

@@ -11,6 +11,7 @@ import av
 
 from .clock import Clock, Joint, may_jump
 
+TINY = 8  # bytes: a smaller packet holds the place of a frame that came with the one before, or of none
 # Decoders that look at the alpha layer of a WebM; the usual ones do not.
 LIVE_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -24,6 +25,8 @@ class Damage:
     time_base: Fraction = Fraction(1)
     length: int = 0  # ticks, of the last frame
     promised: int = 0  # frames, by the header
+    packets: int = 0
+    discarded: int = 0  # packets that the container itself marks as not shown
     undecodable: int = 0
     corrupt: int = 0
     backward: int = 0
@@ -111,6 +114,8 @@ def decoded(container, stream, decode: Callable, seen: Damage) -> Iterator[av.Vi
             packet = None  # what the decoder still holds
         if packet is not None:
             clock.close(packet)
+            seen.packets += packet.size > TINY
+            seen.discarded += packet.is_discard and packet.size > TINY
         try:
             yield from decode(packet if packet is None or packet.size else None)
         except av.EOFError:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 
+from ..files import check_name
 from .hdr import Hdr, HdrOptions
 
 Size = tuple[int, int]  # height, width
@@ -240,6 +241,9 @@ def check_output(path: str | Path, fps: Fraction) -> Path:
     final = Path(path).expanduser().resolve()
     if not final.parent.is_dir():
         raise ValueError(f"The folder {final.parent} does not exist; create it first.")
+    check_name(final)
+    if not os.access(final.parent, os.W_OK):
+        raise ValueError(f"Nothing can be written into the folder {final.parent}; choose another one.")
     if final.is_dir():
         if any(final.iterdir()):
             raise ValueError(f"The folder {path} is not empty; give a new or an empty one, or old files would mix in.")

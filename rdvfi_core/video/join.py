@@ -162,7 +162,7 @@ class _Joining:
             else:
                 stream = self.container.add_stream_from_template(template)
             stream.metadata.update(_tags(template))
-            stream.disposition = template.disposition
+            stream.disposition = getattr(template.disposition, "value", template.disposition)  # no int before PyAV 18
         if track.sound is not None:
             return self._encoded(track, stream)
         return self._copied(track, stream) if track.kind == "audio" else self._retimed(track, stream)

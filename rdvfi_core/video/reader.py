@@ -24,6 +24,7 @@ from .clock import Joint, may_jump
 from .colour import Colour, has_alpha, is_transparent, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of, deinterlaced
 from .hdr import Hdr
+from .missing import missing
 from .orientation import Orientation
 from .streams import film_of, is_film
 from .telecine import RATES, FieldRepeats
@@ -160,7 +161,9 @@ class VideoFile:
             end = ticks[-1] + step
             if self.duration is not None:
                 end = min(end, max(ticks[-1] + 1, round((self.start + self.duration) / time_base)))
-            notes = seen.notes(self.name) + self._missing(container, stream, ticks, step, time_base, seen.joints)
+            notes = seen.notes(self.name)
+            if not self.is_trimmed and len(seen.joints) < 2:
+                notes += missing(self.name, container, stream, ticks[0], ticks[-1] + step, len(ticks), seen)
             films = sum(map(is_film, container.streams.video))
             if films > 1:
                 used = f"number {stream.index}, {stream.codec_context.width}x{stream.codec_context.height}"
@@ -195,20 +198,6 @@ class VideoFile:
             joints=tuple(seen.joints),
             notes=tuple(notes),
         )
-
-    def _missing(
-        self, container, stream, ticks: list[int], step: int, time_base: Fraction, joints: Sequence[Joint]
-    ) -> list[str]:
-        if self.is_trimmed or len(joints) > 1:
-            return []
-        if stream.frames and len(ticks) < stream.frames:
-            found = f"{len(ticks)} of {stream.frames} frames can be decoded"
-            return [f"{self.name}: {found}; the rest is missing or damaged."]
-        found = (ticks[-1] - ticks[0] + step) * time_base
-        promised = stream.duration * time_base if stream.duration else Fraction(container.duration or 0, av.time_base)
-        if not stream.frames and promised > found + Fraction(1, 2):
-            return [f"{self.name} should last {float(promised):.2f} s, but its video ends after {float(found):.2f} s."]
-        return []
 
     def _decode(self, seen: Damage, start: int | None = None) -> Iterator[tuple[int, av.VideoFrame]]:
         """(tick, frame) with rising ticks. start: a tick, at or before which decoding begins where the file can seek.

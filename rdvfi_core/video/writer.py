@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 from torch import Tensor
 
+from ..files import beside
 from .colour import PLANAR, Colour, tag, to_rgb, to_stored
 from .formats import Format, Size, check_output, choose_format, suffix_of
 from .sound_formats import MUXERS
@@ -44,7 +45,7 @@ def open_writer(path: str | Path, size: Size, fps: Fraction) -> Iterator[FrameWr
 def complete_or_nothing(final: Path, name: str | Path) -> Iterator[Path]:
     """A path beside `final` to write to, which becomes `final` if all goes well, and is removed if not. name: what the
     user knows it by."""
-    partial_path = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    partial_path = beside(final, f".{os.getpid()}.partial")
     try:
         yield partial_path
         with one_sentence(name):

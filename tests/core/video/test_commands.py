@@ -79,6 +79,12 @@ def test_interlaced_frames_can_be_left(clip, capsys):
         assert words in capsys.readouterr().err
 
 
+def test_a_name_as_long_as_the_file_system_takes(clip, capsys):
+    name = "続" * 83 + ".mp4"
+    assert main(["video", clip, "-o", name]) == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["in.mkv", name]
+
+
 def test_what_is_left_out_is_said(clip, capsys):
     assert main(["video", clip, "-o", "folder"]) == 0
     assert capsys.readouterr().err == "note: A folder of PNGs holds no sound; write a video file to keep it.\n"
@@ -90,6 +96,10 @@ def test_what_is_left_out_is_said(clip, capsys):
         (["nothing.mp4", "-o", "out.mp4"], "nothing.mp4 is not a file"),
         (["in.mkv"], "There is no output"),
         (["in.mkv", "-o", "out.avi"], "ends in .avi"),
+        (["in.mkv", "-o", "in.mkv"], "in.mkv would replace its own source"),
+        (["in.mkv", "-o", "link.mkv"], "link.mkv would replace its own source"),
+        (["in.mkv", "--plan-only", "./in.mkv"], "in.mkv would replace its own source"),
+        (["nothing.mp4", "-o", "n" * 252 + ".mp4"], "256 bytes long; 255 fit"),  # before the video is looked for
         (["in.mkv", "-o", "out.webm", "--codec", "prores"], "prores does not go into .webm"),
         (["in.mkv", "-o", "out.mp4", "--multiplier", "0.5"], "multiplier is 0.5"),
         (["in.mkv", "-o", "out.mp4", "--multiplier", "2", "--fps", "60"], "both set the rate"),
@@ -107,6 +117,7 @@ def test_bad_input_is_one_line(clip, capsys, arguments, words):
     from rdvfi_core.timeline import Source, Timeline
 
     Path("other.json").write_text(Timeline.multiplied(2).plan(Source.constant(9, Fraction(24))).to_json())
+    Path("link.mkv").symlink_to("in.mkv")
     before = sorted(Path().iterdir())
     assert words in refused(capsys, "video", *arguments)
     assert sorted(Path().iterdir()) == before

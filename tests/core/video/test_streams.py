@@ -24,7 +24,7 @@ def tracks(path, *made):
             stream = container.add_stream(codec, rate=RATE)
             stream.height, stream.width = size
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-            stream.disposition = disposition
+            stream.disposition = getattr(disposition, "value", disposition)  # no int before PyAV 18
             streams.append(stream)
         for stream, (_, count, size, _) in zip(streams, made, strict=True):
             for i in range(count):
