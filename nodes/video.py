@@ -17,7 +17,7 @@ from ..rdvfi_core.timeline import Plan, Source, Timeline
 from ..rdvfi_core.video.audio import CHOICES as AUDIO_CHOICES
 from ..rdvfi_core.video.clip import Clip
 from ..rdvfi_core.video.colour import Colour
-from ..rdvfi_core.video.convert import Choices, convert, make_job, open_clip
+from ..rdvfi_core.video.convert import Choices, at_own_rate, convert, make_job, open_clip
 from ..rdvfi_core.video.formats import CODECS, QUALITIES, SUFFIXES, codec_for
 from ..rdvfi_core.video.reader import Survey, VideoFile
 from ..rdvfi_core.video.timemap import TimeMap
@@ -173,7 +173,9 @@ def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str, de
         return open_clip(file, cut_threshold, duplicates, should_stop=interrupted)
     clip = FramesInMemory.of(video)
     found = scan(clip.pictures, cut_threshold, duplicates, should_stop=interrupted)
-    return clip, replace(clip.survey.source(found.cuts, found.duplicates), closes=found.closes)
+    source = replace(clip.survey.source(found.cuts, found.duplicates), closes=found.closes)
+    survey, source = at_own_rate(clip.survey, source, duplicates, "The video")
+    return replace(clip, survey=survey), source
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ..callbacks import Progress
@@ -22,7 +23,12 @@ JOINS = 300
 SHOTS = 6  # per sequence, of which each is a piece of another clip
 SHORTEST, LONGEST = 10, 24  # frames of a shot
 WIDTH = 320  # px that frames are shrunk to, to save time
-TREATMENTS = ("plain", "fast", "flash", "fade", "pan", "grey")
+TREATMENTS = ("plain", "fast", "flash", "fade", "pan", "grey", "dark", "pale", "slide", "dropped")
+ALIKE = 0.5  # of the sequences: all their shots are treated alike, such as night after night
+DARK, PALE = (0.0, 0.12), (0.8, 0.95)  # between which light is left
+LINES, NEW_LINE = 6, 4  # of a slide; frames from one to the next where they come one by one
+LETTERS = "aaabcddeeeeefghiiijklmnnnoooprrsssttttuvwy"
+MOST_DROPPED = 4  # frames in a row
 FASTEST = 4  # frames of the clip from one frame of the shot to the next, where it is fast
 FADE = 6  # frames to black, and as many back
 
@@ -64,6 +70,7 @@ class CutScores:
 class Shot:
     treatment: str
     frames: list[Tensor]  # (3, h, w)
+    lengths: list[int] = field(default_factory=list)  # how long each is shown, where that differs
 
 
 def cut_scores(folder: Path, seed: int = 0, joins: int | None = None, progress: Progress | None = None) -> CutScores:
@@ -76,7 +83,9 @@ def cut_scores(folder: Path, seed: int = 0, joins: int | None = None, progress: 
     while done < joins:
         shots = list(_shots(clips, min(SHOTS, joins - done + 1), drawn))
         starts = np.cumsum([len(shot.frames) for shot in shots]).tolist()
-        score(shots, scan(frame for shot in shots for frame in shot.frames).cuts, scores)
+        lengths = [length for shot in shots for length in shot.lengths or [1] * len(shot.frames)]
+        frames = (frame for shot in shots for frame in shot.frames)
+        score(shots, scan(frames, ticks=np.cumsum([0, *lengths[:-1]]).tolist()).cuts, scores)
         scores.frames += starts[-1]
         done += len(shots) - 1
         if progress is not None:
@@ -96,16 +105,20 @@ def score(shots: Sequence[Shot], found: Sequence[int], scores: CutScores) -> Non
 
 
 def _shots(clips: list[Clip], count: int, drawn: random.Random) -> Iterator[Shot]:
-    before = None
+    before, always = None, drawn.choice(TREATMENTS) if drawn.random() < ALIKE else None
     while count:
         clip = drawn.choice([clip for clip in clips if clip is not before])
-        treatment, length = drawn.choice(TREATMENTS), drawn.randint(SHORTEST, LONGEST)
+        treatment, length = always or drawn.choice(TREATMENTS), drawn.randint(SHORTEST, LONGEST)
         step = drawn.randint(2, FASTEST) if treatment == "fast" else 1
         try:
             frames = [_shrunk(frame) for frame in clip.read(range(0, length * step, step))]
         except ClipError:  # too short for this one
             continue
-        yield Shot(treatment, _treated(frames, treatment, drawn))
+        yield (
+            Shot(treatment, *_dropped(frames, drawn))
+            if treatment == "dropped"
+            else Shot(treatment, _treated(frames, treatment, drawn))
+        )
         before, count = clip, count - 1
 
 
@@ -125,6 +138,11 @@ def _treated(frames: list[Tensor], treatment: str, drawn: random.Random) -> list
         return [torch.lerp(f, torch.ones_like(f), strength) if i in lit else f for i, f in enumerate(frames)]
     if treatment == "fade":
         return [frame * min(1.0, abs(i - middle) / FADE) for i, frame in enumerate(frames)]
+    if treatment in ("dark", "pale"):
+        low, high = DARK if treatment == "dark" else PALE
+        return [((low + (high - low) * frame) * 255).round() / 255 for frame in frames]
+    if treatment == "slide":
+        return _slide(len(frames), *frames[0].shape[1:], drawn)
     if treatment == "pan":
         share, speed = 0.6, drawn.uniform(0.04, 0.12)  # width of the view, and its widths per frame
         height, width = (int(side * share) for side in frames[0].shape[1:])
@@ -139,3 +157,37 @@ def _view(frame: Tensor, widths: float, height: int, width: int) -> Tensor:
     left = round(left if left <= room else 2 * room - left)
     top = (frame.shape[1] - height) // 2
     return frame[:, top : top + height, left : left + width]
+
+
+def _dropped(frames: list[Tensor], drawn: random.Random) -> tuple[list[Tensor], list[int]]:
+    """Frames that are left, and how long each is shown: a recorder that could not keep up. The last ones may be
+    missing too."""
+    left, lengths = [frames[0]], [1]
+    missing = 0
+    for frame in frames[1:]:
+        if not missing and drawn.random() < 1 / 8:
+            missing = drawn.randint(1, MOST_DROPPED)
+        if missing:
+            missing -= 1
+            lengths[-1] += 1
+        else:
+            left.append(frame)
+            lengths.append(1)
+    return left, lengths
+
+
+def _slide(count: int, height: int, width: int, drawn: random.Random) -> list[Tensor]:
+    """Dark text on white, still, all at once or line by line."""
+
+    def text(letters: int) -> str:
+        return " ".join("".join(drawn.choices(LETTERS, k=drawn.randint(2, 9))) for _ in range(letters // 6))
+
+    page, size = Image.new("RGB", (2 * width, 2 * height), "white"), height // 6
+    draw = ImageDraw.Draw(page)
+    draw.text((20, 10), text(24).title(), font=ImageFont.load_default(size), fill=(30, 40, 90))
+    by_line, pages = drawn.random() < 0.5, []
+    for line in range(drawn.randint(2, LINES)):
+        place = 30, 20 + size + line * (2 * height - size - 30) // LINES
+        draw.text(place, "- " + text(30), font=ImageFont.load_default(size * 2 // 3), fill=(40, 40, 40))
+        pages.append(_shrunk(np.asarray(page)))
+    return [pages[min(i // NEW_LINE, len(pages) - 1) if by_line else -1] for i in range(count)]

@@ -43,7 +43,7 @@ class FileClip:
         return Extras(self.video, self.survey, time_map, audio)
 
     def identity(self) -> str:
-        part = f"{self.video.start} {self.video.duration} {self.survey.interlaced}"
+        part = f"{self.video.start} {self.video.duration} {self.survey.interlaced} {self.survey.telecine}"
         if isinstance(self.video.file, BytesIO):
             return f"memory {len(self.video.file.getbuffer())} {part}"
         path = Path(self.video.file).resolve()

@@ -19,13 +19,14 @@ from ..conventions import SMALLEST_SIDE
 from ..files import beside
 from ..scan import CUT_THRESHOLD, scan
 from ..timeline import Plan, Source, Timeline, doubts
+from ..timeline.pulldown import without_pulldown
 from .audio import CHOICES as AUDIO_CHOICES
 from .clip import Clip, FileClip
 from .formats import Format, check_output, choose_format, suffix_of
 from .heap import EvenParts
 from .join import join
 from .parts import IMAGES, Part, render_part, split
-from .reader import VideoFile
+from .reader import Survey, VideoFile
 from .sequence import FrameFiles, SequenceClip
 from .timemap import TimeMap
 from .tracks import Extras, Track, planned
@@ -113,9 +114,21 @@ def open_clip(
     should_stop: ShouldStop | None = None,
 ) -> tuple[Clip, Source]:
     """Decodes all of it once: what is in it, with its exact times, cuts and duplicates. Choices as in `scan`."""
-    survey, found = video.survey(lambda frames: scan(frames, cut_threshold, duplicates, should_stop), progress)
-    clip = FileClip(video, survey) if isinstance(video, VideoFile) else SequenceClip(video, survey)
-    return clip, replace(survey.source(found.cuts, found.duplicates), closes=found.closes)
+    survey, found = video.survey(
+        lambda frames, ticks: scan(frames, cut_threshold, duplicates, should_stop, ticks), progress
+    )
+    source = replace(survey.source(found.cuts, found.duplicates), closes=found.closes)
+    survey, source = at_own_rate(survey, source, duplicates, video.name)
+    return FileClip(video, survey) if isinstance(video, VideoFile) else SequenceClip(video, survey), source
+
+
+def at_own_rate(survey: Survey, source: Source, duplicates: str, name: str) -> tuple[Survey, Source]:
+    """Without pulldown, which is said; unless all duplicates are to be kept."""
+    undone = without_pulldown(source) if duplicates != "keep" else None
+    if undone is None:
+        return survey, source
+    source, text = undone
+    return replace(survey, notes=(*survey.notes, f"{name}: {text}")), source
 
 
 def make_job(

@@ -15,6 +15,8 @@ TINY = 8  # bytes: a smaller packet holds the place of a frame that came with th
 # Decoders that look at the alpha layer of a WebM; the usual ones do not.
 LIVE_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
+WHOLE = (("bwdif", "send_frame:auto:interlaced"),)
+
 
 @dataclass
 class Damage:
@@ -31,6 +33,7 @@ class Damage:
     cut_short: bool = False
     counted: bool = False  # frames have no times of their own
     interlaced: int = 0  # frames that are marked as two fields
+    may_be_telecine: bool = False  # by the rate
     joints: Sequence[Joint] = ()  # where its times jump; the first one is its beginning
     transparent: bool = False  # of a GIF, whose format does not tell
 
@@ -57,9 +60,13 @@ def decoder_of(stream) -> Callable:
     return stream.codec_context.decode
 
 
-def deinterlaced(frames: Iterable[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
+def deinterlaced(
+    frames: Iterable[tuple[int, av.VideoFrame]], telecine: str = ""
+) -> Iterator[tuple[int, av.VideoFrame]]:
     """(tick, frame) for (tick, frame): frames that are marked as two fields become the picture at the first one's time,
-    by FFmpeg's bwdif, which also looks at the frame before and the one after."""
+    by FFmpeg's bwdif, which also looks at the frame before and the one after. telecine: its order of fields; those of
+    one frame of the film are put together first, and what is still combed then is left to bwdif."""
+    matched = (("fieldmatch", f"order={telecine}:mode=pc:combmatch=full"),) if telecine else ()
     graph, shape, ticks = None, None, deque()
 
     def finished() -> Iterator[tuple[int, av.VideoFrame]]:
@@ -76,7 +83,7 @@ def deinterlaced(frames: Iterable[tuple[int, av.VideoFrame]]) -> Iterator[tuple[
                 graph.push(None)
                 yield from finished()
             shape = frame.width, frame.height, frame.format.name
-            graph = _deinterlacer(*shape, frame.time_base)
+            graph = _deinterlacer(*shape, frame.time_base, (*matched, *WHOLE))
         ticks.append(tick)
         frame.pts = tick
         graph.push(frame)
@@ -86,10 +93,10 @@ def deinterlaced(frames: Iterable[tuple[int, av.VideoFrame]]) -> Iterator[tuple[
         yield from finished()
 
 
-def _deinterlacer(width: int, height: int, pixel_format: str, time_base: Fraction) -> av.filter.Graph:
+def _deinterlacer(width: int, height: int, pixel_format: str, time_base: Fraction, filters) -> av.filter.Graph:
     graph = av.filter.Graph()
     source = graph.add_buffer(width=width, height=height, format=pixel_format, time_base=time_base)
-    graph.link_nodes(source, graph.add("bwdif", "send_frame:auto:interlaced"), graph.add("buffersink")).configure()
+    graph.link_nodes(source, *(graph.add(*each) for each in filters), graph.add("buffersink")).configure()
     return graph
 
 

@@ -28,6 +28,7 @@ from .missing import missing
 from .orientation import Orientation
 from .sizes import at_one_size
 from .streams import film_of, is_film
+from .telecine import RATES, FieldRepeats
 from .threads import ahead, waiting
 
 NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
@@ -52,6 +53,7 @@ class Survey:
     hdr: Hdr | None = None
     orientation: Orientation = Orientation()  # of the stored picture
     interlaced: bool = False  # there are frames of two fields, and they are to be made whole pictures
+    telecine: str = ""  # of film on interlaced video, whose own frames are to be put together, the order of fields
     joints: tuple[Joint, ...] = ()  # where the file's times jump; the frames' times do not
     notes: tuple[str, ...] = field(default=())  # what is missing or damaged, in sentences
 
@@ -104,18 +106,26 @@ class VideoFile:
 
     def survey(
         self,
-        look: Callable[[Iterator[Tensor]], object] | None = None,
+        look: Callable[[Iterator[Tensor], Sequence[int]], object] | None = None,
         progress: Progress | None = None,
     ) -> tuple[Survey, object]:
-        """Decodes everything once. look: takes (3, h, w) small frames, not turned upright, and may return what it
-        found."""
+        """Decodes everything once. look: takes (3, h, w) small frames, not turned upright, and the ticks of
+        those that were taken so far; it may return what it found."""
+        survey, found = self._survey(look, progress)
+        return self._survey(look, progress, survey.telecine) if survey.telecine else (survey, found)
+
+    def _survey(self, look, progress, telecine: str = "") -> tuple[Survey, object]:
+        """telecine: it was seen that the frames are, in which order of fields; these are matched."""
         first: list[av.VideoFrame] = []
         ticks: list[int] = []
         sizes: Counter[tuple[int, int]] = Counter()
-        seen = Damage()
+        seen, repeats = Damage(), FieldRepeats()
+
+        def frames_of_film() -> Iterator[tuple[int, av.VideoFrame]]:
+            return deinterlaced(self._decode(seen), telecine) if telecine else self._decode(seen)
 
         def small() -> Iterator[Tensor]:
-            for tick, frame in ahead(self._decode(seen), waiting()):
+            for tick, frame in ahead(frames_of_film(), waiting()):
                 if not first:
                     first.append(frame)
                     scale = SMALL_SIDE / max(frame.width, frame.height)
@@ -123,25 +133,28 @@ class VideoFile:
                     colour = Colour.of(frame)
                 ticks.append(tick)
                 sizes[frame.width, frame.height] += 1
+                if self.deinterlace and not telecine and seen.may_be_telecine:
+                    repeats.see(frame)
                 if progress is not None:
                     progress(len(ticks), max(seen.promised, len(ticks)))
                 seen.length = frame.duration or 0
                 yield small_tensor(frame, colour, size)
 
         frames = small()
-        found = look(frames) if look is not None else None
+        found = look(frames, ticks) if look is not None else None
         for _ in frames:
             pass  # what was not looked at
         if not ticks:
             part = " in the part that was asked for" if self.is_trimmed else ""
             raise ValueError(f"{self.name} holds no video frame that can be decoded{part}; give another file.")
-        return at_one_size(self._surveyed(first[0], ticks, seen), sizes, self.name), found
+        survey = self._surveyed(first[0], ticks, seen, telecine or repeats.order)
+        return at_one_size(survey, sizes, self.name), found
 
     def frames(self, survey: Survey, wanted: Callable[[int], bool] | None = None) -> FileFrames:
         """At full size; those that are not wanted are decoded only where others depend on them."""
         return FileFrames(self, survey, wanted)
 
-    def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage) -> Survey:
+    def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage, telecine: str) -> Survey:
         with self.open() as container:
             stream = film_of(container)
             rate = stream.guessed_rate or stream.average_rate
@@ -159,7 +172,11 @@ class VideoFile:
             if films > 1:
                 used = f"number {stream.index}, {stream.codec_context.width}x{stream.codec_context.height}"
                 notes.append(f"{self.name} holds {films} video streams; one of them ({used}) is used.")
-            if seen.interlaced:
+            if telecine:
+                notes.append(
+                    f"{self.name} is film on interlaced video (telecine): its own frames are put together again."
+                )
+            elif seen.interlaced:
                 done = "are made whole pictures, one for each" if self.deinterlace else "are left as they are"
                 notes.append(f"{self.name}: {seen.interlaced} of {len(ticks)} frames are interlaced and {done}.")
         orientation = Orientation.of(frame)
@@ -180,7 +197,8 @@ class VideoFile:
             seekable=not seen.counted and len(seen.joints) < 2,
             hdr=Hdr.of(frame),
             orientation=orientation,
-            interlaced=self.deinterlace and seen.interlaced > 0,
+            interlaced=self.deinterlace and seen.interlaced > 0 and not telecine,
+            telecine=telecine,
             joints=tuple(seen.joints),
             notes=tuple(notes),
         )
@@ -193,6 +211,8 @@ class VideoFile:
             if stream is None:
                 raise ValueError(f"{self.name} has no video stream; give a video file.")
             seen.time_base, seen.promised = stream.time_base, stream.frames
+            rate = stream.guessed_rate or stream.average_rate
+            seen.may_be_telecine = bool(rate) and RATES[0] < rate < RATES[1]
             decode = decoder_of(stream)
             low = self.start / stream.time_base
             if start is None and self.start > 0 and not may_jump(container):
@@ -276,9 +296,11 @@ class FileFrames(Sequence[Tensor]):
         """(number, frame) from at most `index` on; None for a frame that is not wanted."""
         survey = self._survey
         size = survey.orientation.size(survey.height, survey.width)  # as stored
-        start = max(0, index - survey.interlaced)  # fields are completed with the frame before
+        # Fields are completed with the frame before, and matched among those around.
+        start = max(0, index - (3 if survey.telecine else survey.interlaced))
         frames = self._video._decode(Damage(), survey.ticks[start] if seek else None)
-        for tick, frame in deinterlaced(frames) if survey.interlaced else frames:
+        fielded = survey.interlaced or survey.telecine
+        for tick, frame in deinterlaced(frames, survey.telecine) if fielded else frames:
             number = bisect_left(survey.ticks, tick)
             if number == len(survey.ticks) or survey.ticks[number] != tick:
                 continue

@@ -45,7 +45,7 @@ class FrameFiles:
         return str(self.paths[0])
 
     def survey(
-        self, look: Callable[[Iterator[Tensor]], object], progress: Progress | None = None
+        self, look: Callable[[Iterator[Tensor], Sequence[int]], object], progress: Progress | None = None
     ) -> tuple[Survey, object]:
         """Decodes everything once, as `VideoFile.survey`. ValueError for frames that do not belong together."""
         ticks, missing = self._ticks()
@@ -72,7 +72,7 @@ class FrameFiles:
                 yield F.interpolate(image[None], tuple(max(16, round(side * scale)) for side in shape), mode="area")[0]
 
         frames = small()
-        found = look(frames)
+        found = look(frames, ticks)
         for _ in frames:
             pass
         survey = Survey(
@@ -81,7 +81,6 @@ class FrameFiles:
             bits=bits,
             alpha=alpha,
             colour=colour,
-            rotation=0,
             sample_aspect=Fraction(1),
             ticks=ticks,
             time_base=1 / self.fps / TICKS,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 import torch
 from clip_files import texture
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from rdvfi_core.errors import Interrupted
@@ -82,6 +86,55 @@ def test_the_threshold_moves_the_line_and_none_asks_for_nothing():
     frames = noisy(shot(0) + shot(1))
     assert cuts(frames, cut_threshold=1.0) == () == cuts(frames, cut_threshold=None)
     assert scan(iter(frames), None, "keep") == Scan()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.12), (0.8, 0.95), (0.45, 0.55), (0.3, 0.42)])
+def test_cuts_between_shots_of_little_contrast_are_found(low, high):
+    """Night, fog, and a dull day; 8 bits are left of them."""
+    frames = [low + (high - low) * frame for frame in shot(15) + shot(16, 10) + shot(17)]
+    assert cuts([(frame * 255).round() / 255 for frame in noisy(frames, 0.001)]) == (7, 17)
+
+
+def slide(lines: int, seed: int) -> Tensor:
+    """Dark text on white."""
+    drawn, page = random.Random(seed), Image.new("RGB", (640, 384), "white")
+    draw = ImageDraw.Draw(page)
+    draw.text((30, 20), words(drawn, 3).title(), font=ImageFont.load_default(32), fill=(30, 40, 90))
+    for line in range(lines):
+        draw.text((50, 90 + 42 * line), "- " + words(drawn, 5), font=ImageFont.load_default(22), fill=(40, 40, 40))
+    return torch.from_numpy(np.array(page)).permute(2, 0, 1) / 255
+
+
+def words(drawn: random.Random, count: int) -> str:
+    return " ".join("".join(drawn.choices("aeinorstl", k=drawn.randint(3, 9))) for _ in range(count))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_new_slide_is_a_cut_and_a_new_line_is_none(seed):
+    frames = [slide(3, seed)] * 10 + [slide(4, seed + 10)] * 10
+    assert cuts(frames) == (9,)
+    lines = [slide(2 + i // 6, seed) for i in range(18)]
+    assert cuts(lines) == ()
+
+
+def without(frames: list[Tensor], *missing: int) -> tuple[list[Tensor], list[int]]:
+    """Frames that are left, and the ticks that they are shown at."""
+    ticks = [i for i in range(len(frames)) if i not in missing]
+    return [frames[i] for i in ticks], ticks
+
+
+@pytest.mark.parametrize(
+    ("speed", "missing"), [(4, (6, 7, 15)), (9, (5, 6, 7)), (14, (9, 10)), (3, (8, *range(10, 16)))]
+)
+def test_a_gap_is_no_cut(speed, missing):
+    """Where a recorder dropped frames a pair lasts longer, and more has moved."""
+    frames, ticks = without(noisy(shot(18, 24, speed)), *missing)
+    assert cuts(frames, ticks=ticks) == ()
+
+
+def test_a_cut_in_a_gap_is_one():
+    frames, ticks = without(noisy(shot(3, 9, 1) + shot(19, 9, 1)), 3, 8, 9, 13)
+    assert cuts(frames, ticks=ticks) == (6,)
 
 
 # Duplicates

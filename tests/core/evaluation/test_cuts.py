@@ -46,7 +46,7 @@ def test_clips_with_nothing_in_common_score_full_marks(folder):
 def test_a_blind_search_scores_nothing_and_the_seed_decides_what_is_joined(folder, monkeypatch):
     seen = []
 
-    def blind(frames):
+    def blind(frames, ticks):
         seen.append([frame.mean().item() for frame in frames])
         return Scan()
 

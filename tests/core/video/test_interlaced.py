@@ -56,7 +56,7 @@ def test_it_is_said_and_can_be_left(tmp_path):
 
 def test_the_look_before_sees_no_comb(tmp_path):
     seen = []
-    VideoFile(interlaced(tmp_path / "in.mp4", count=4)).survey(lambda frames: seen.extend(frames))
+    VideoFile(interlaced(tmp_path / "in.mp4", count=4)).survey(lambda frames, ticks: seen.extend(frames))
     assert seen[1].shape == (3, 64, 96)
     assert (seen[1][:, 1:] - seen[1][:, :-1]).abs().mean() < (seen[1][:, 2:] - seen[1][:, :-2]).abs().mean()
 

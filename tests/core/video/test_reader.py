@@ -146,7 +146,7 @@ def test_bytes_in_memory(tmp_path):
 
 def test_the_survey_shows_small_frames(tmp_path):
     path = write(tmp_path / "a.mp4", [pattern(i, 128, 320) for i in range(5)])
-    survey, shapes = VideoFile(path).survey(lambda frames: [tuple(frame.shape) for frame in frames])
+    survey, shapes = VideoFile(path).survey(lambda frames, ticks: [tuple(frame.shape) for frame in frames])
     assert shapes == [(3, 64, 160)] * 5
 
 

@@ -83,5 +83,5 @@ def test_the_look_before_does_not_see_what_is_hidden(tmp_path):
     for hidden in (0.0, 1.0):
         frames = [np.concatenate((np.where(disc(0)[..., None], pattern(0), hidden), disc(0)[..., None]), -1)] * 2
         path = write(tmp_path / f"{hidden}.mkv", frames, codec="ffv1", pixel_format="bgra", options={})
-        looks += VideoFile(path).survey(lambda small: list(small))[1]
+        looks += VideoFile(path).survey(lambda small, ticks: list(small))[1]
     assert all((look - looks[0]).abs().max() == 0 for look in looks)
