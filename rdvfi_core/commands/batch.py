@@ -70,7 +70,9 @@ def run(args: Namespace) -> None:
     def maker(named: Named, target: Path):
         def make() -> Job:
             clip, source = open_clip(video_of(named, args), args.cut_threshold, args.duplicates)
-            return make_job(clip, source, timeline, target, choices, args.seed, args.keyframes, model_of(args))
+            job = make_job(clip, source, timeline, target, choices, args.seed, args.keyframes, model_of(args))
+            finished.begin(str(target))
+            return job
 
         return make
 
@@ -85,7 +87,7 @@ def run(args: Namespace) -> None:
     for name in done:
         tell(f"{name}: done before")
     left = [(name, make) for name, make in videos.items() if name not in done]
-    outcomes = run_all(left, open_pool(args), finished.add) if left else []
+    outcomes = run_all(left, open_pool(args), finished.end) if left else []
     failed = [outcome.error for outcome in outcomes if outcome.error]
     if failed:
         raise ValueError(f"{len(failed)} of {len(videos)} videos failed: {' '.join(failed)}")

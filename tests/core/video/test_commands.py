@@ -198,7 +198,8 @@ def test_a_batch_leaves_what_it_finished(clip, capsys, suffix):
     assert said("--fps", "30", "--again") == ["done", "done"]
 
 
-def test_a_batch_that_was_stopped_keeps_what_was_finished(clip, capsys, monkeypatch):
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_batch_that_was_stopped_keeps_what_was_finished(clip, capsys, monkeypatch, killed):
     write(Path("second.mkv"), [pattern(-i) for i in range(4)], **LOSSLESS)
     order = ["batch", "*.mkv", "-o", "done", "--device", "cpu"]
 
@@ -208,6 +209,8 @@ def test_a_batch_that_was_stopped_keeps_what_was_finished(clip, capsys, monkeypa
                 raise KeyboardInterrupt
             return super().fit_pairs(pairs, *args, **more)
 
+    if killed:  # in the moment after the file took its name
+        monkeypatch.setattr(batch.Finished, "end", lambda *_: None)
     monkeypatch.setattr(batch, "load_interpolator", lambda args: Stopped())
     assert main(order) == 130
     monkeypatch.setattr(batch, "load_interpolator", lambda args: CrossFade())
