@@ -21,11 +21,10 @@ def random_networks(generator: bool = False) -> dict[str, torch.nn.Module]:
     torch.manual_seed(0)
     chosen = {name: config for name, config in CONFIGS.items() if generator or name != "generator"}
     made = {name: NETWORKS[name](**config) for name, config in chosen.items()}
-    between = made["between"]
-    corrections = [stage.correct for stage in (between.coarse, between.middle, between.fine)]
-    heads = made["synthesis"].correction.decide, made["synthesis"].detail.decide, *corrections, between.bend
-    for head in heads:
-        torch.nn.init.normal_(head.weight, std=0.05)  # they start at zero
+    for network in (made["synthesis"], made["between"]):
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d) and not layer.weight.any():
+                torch.nn.init.normal_(layer.weight, std=0.05)  # it starts at zero
     return {name: network.eval().to(memory_format=torch.channels_last) for name, network in made.items()}
 
 

@@ -27,8 +27,9 @@ def view(match: torch.Tensor, seed: int = 0) -> View:
 def network() -> Between:
     torch.manual_seed(0)
     made = Between(16, 8, (12, 12, 12)).eval().requires_grad_(False)
-    for head in (made.coarse.correct, made.middle.correct, made.fine.correct, made.bend, made.bend_fine):
-        torch.nn.init.normal_(head.weight, std=0.05)
+    for layer in made.modules():
+        if isinstance(layer, torch.nn.Conv2d) and not layer.weight.any():
+            torch.nn.init.normal_(layer.weight, std=0.05)
     return made
 
 
