@@ -48,8 +48,7 @@ class RDVFISampleFlow(io.ComfyNode):
                     options=["cubic", "linear"],
                     default="cubic",
                     advanced=True,
-                    tooltip="How paths run where keyframes or frames around the pair bend them: along cubics, or "
-                    "straight for comparison.",
+                    tooltip="How paths run from knot to knot: along cubics, or straight for comparison.",
                 ),
             ],
             outputs=[

@@ -25,8 +25,8 @@ class RDVFIKeyframes(io.ComfyNode):
             display_name="RDVFI Keyframes",
             category=CATEGORY,
             description="Sparse latent keyframes between two images, at low resolution: imagined in one step by a "
-            "diffusion model (Wan2.1-Fun-InP, Wan first-last-frame, SVD) or by the weights' own generator, else warped "
-            "along straight motion.",
+            "diffusion model (Wan2.1-Fun-InP, Wan first-last-frame, SVD) or by the weights' own generator, else both "
+            "images warped along the motion between them.",
             search_aliases=[
                 "in-between",
                 "tween",
@@ -59,8 +59,8 @@ class RDVFIKeyframes(io.ComfyNode):
                     options=list(SOURCES),
                     default="auto",
                     advanced=True,
-                    tooltip="auto: generated where the weights hold a generator, else straight. straight: both images "
-                    "warped along straight motion. generated: refuse weights without a generator.",
+                    tooltip="auto: generated where the weights hold a generator, else as straight. straight: both "
+                    "images warped along the motion between them. generated: refuse weights without a generator.",
                 ),
                 io.Int.Input(
                     "steps",

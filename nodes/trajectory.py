@@ -29,8 +29,8 @@ class RDVFIFitTrajectory(io.ComfyNode):
             display_name="RDVFI Fit Trajectory",
             category=CATEGORY,
             description="The continuous motion of every pixel between two images, at low resolution. Without keyframes "
-            "the motion is straight, or bent by the clip's frames before and after; with keyframes it is chained along "
-            "them and may be curved.",
+            "it is what the two images say at seven moments in between, bent by the clip's frames before and after; "
+            "with keyframes it is chained along them.",
             search_aliases=["optical flow", "motion estimation", "trajectory", "vfi"],
             inputs=[
                 Model.Input("model", tooltip="From RDVFI Load Model."),
@@ -51,7 +51,8 @@ class RDVFIFitTrajectory(io.ComfyNode):
                     default=False,
                     advanced=True,
                     tooltip="Estimate the motion from each keyframe to the two images at once instead of chaining it "
-                    "from keyframe to keyframe. For comparison: else the best of both and of straight motion is taken.",
+                    "from keyframe to keyframe. For comparison: else the best of both and of what the two images "
+                    "alone say is taken.",
                 ),
                 io.Image.Input(
                     "frame_before",

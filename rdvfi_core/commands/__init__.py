@@ -32,8 +32,8 @@ def add_keyframe_arguments(parser) -> None:  # an ArgumentParser or a group of o
         "--keyframes",
         choices=SOURCES,
         default="auto",
-        help="straight: none, motion between two frames runs straight; generated: keyframes imagined by the "
-        "generator; auto: generated where the weights hold a generator (default)",
+        help="straight: none, the motion is what the two frames and those around them say; generated: keyframes "
+        "imagined by the generator; auto: generated where the weights hold a generator (default)",
     )
 
 
