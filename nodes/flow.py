@@ -11,10 +11,12 @@ from ..rdvfi_core.inputs import check_times
 from ..rdvfi_core.pixels.flow_viz import flow_to_rgb
 from ..rdvfi_core.timeline import parse_times
 from ..rdvfi_core.trajectory.trajectory import MAPS, Trajectory
-from .images import Pair, as_image, empty_frames
+from .images import Pair, as_image, check_room, empty_frames
 from .networks import interrupted, loaded
 from .progress import Progress
 from .types import CATEGORY, FlowType, FlowValue, Model, TrajectoryType, TrajectoryValue
+
+PLANES = 24  # for each time: the flow's 10, pictures of both ways while they are joined, and two masks
 
 
 class RDVFISampleFlow(io.ComfyNode):
@@ -69,7 +71,9 @@ class RDVFISampleFlow(io.ComfyNode):
 
     @classmethod
     def execute(cls, trajectory: TrajectoryValue, frames: int, times: str, method: str) -> io.NodeOutput:
-        when, source = _times(times, frames), on_device(trajectory)
+        when = _times(times, frames)
+        check_room(len(when), *trajectory.to0.shape[-2:], PLANES)
+        source = on_device(trajectory)
         flows, bar = [], Progress(len(when))
         for tau in when:
             interrupted()
@@ -104,7 +108,7 @@ class RDVFIWarpFuse(io.ComfyNode):
     @classmethod
     def execute(cls, model, start_image, end_image, flow: list[FlowValue]) -> io.NodeOutput:
         pair = Pair.of(start_image, end_image)
-        bar, out = Progress(len(flow)), empty_frames(len(flow), pair.like)
+        bar, out = Progress(len(flow)), empty_frames(len(flow), *pair.like.size, pair.like.channels)
         interpolator = loaded(model, *pair.like.size)
         flows = [value.flow() for value in flow]
         for i, frame in enumerate(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from comfy_api.latest import io
 
 from ..rdvfi_core.retime import render
 from ..rdvfi_core.scan import CUT_THRESHOLD, scan
 from ..rdvfi_core.timeline import Plan, Source, Timeline, exact_fps
 from .clip_inputs import motion_inputs, reading_inputs
-from .images import Pictures, empty_frames
+from .images import Pictures, check_room, empty_frames
 from .networks import Loaded, interrupted
 from .progress import Progress
 from .types import CATEGORY, Model, TimelineType, TimelineValue
+
+TO_A_FILE = "lower the multiplier or the rate, or use RDVFI Interpolate Video, which writes to a file"
 
 
 class RDVFIInterpolate(io.ComfyNode):
@@ -74,19 +78,23 @@ class RDVFIInterpolate(io.ComfyNode):
         if isinstance(wish.timeline, Plan):
             plan = wish.timeline
             plan.check_source(len(pictures))
+            check_room(len(plan), *pictures.size, pictures.channels, TO_A_FILE)
         else:
-            wish.timeline.frame_count(Source.constant(len(pictures), wish.source_fps))  # refused before any work
+            count = wish.timeline.frame_count(Source.constant(len(pictures), wish.source_fps))
+            check_room(count, *pictures.size, pictures.channels, TO_A_FILE)
             threshold = cut_threshold if cuts == "detect" else None
             found = scan(pictures, threshold, duplicates, should_stop=interrupted)
-            plan = wish.timeline.plan(Source.constant(len(pictures), wish.source_fps, found.cuts, found.duplicates))
+            source = Source.constant(len(pictures), wish.source_fps, found.cuts, found.duplicates)
+            plan = wish.timeline.plan(replace(source, closes=found.closes))
         frames = render_plan(model, pictures, plan, keyframes, seed)
-        return io.NodeOutput(frames, float(plan.fps), len(plan), plan.describe(), plan.to_json())
+        text = "\n".join((pictures.note, plan.describe())).lstrip()
+        return io.NodeOutput(frames, float(plan.fps), len(plan), text, plan.to_json())
 
 
 def render_plan(model, pictures: Pictures, plan: Plan, keyframes: str, seed: int):
     """(len(plan), H, W, C). One pair is held at a time, and the motion of the next one; nothing but the output
     grows with the number of frames."""
-    out, bar = empty_frames(len(plan), pictures), Progress(len(plan))
+    out, bar = empty_frames(len(plan), *pictures.size, pictures.channels), Progress(len(plan))
     frames = render(Loaded(model, pictures.size), plan, pictures, seed, keyframes, should_stop=interrupted)
     for i, frame in enumerate(frames):
         out[i] = frame.movedim(0, -1)

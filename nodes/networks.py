@@ -16,6 +16,7 @@ from ..rdvfi_core.memory import Memory, frame_bytes, pairs_at_once, phase1_bytes
 from ..rdvfi_core.pipeline import Interpolator
 from ..rdvfi_core.precision import has_fast_bfloat16
 from ..rdvfi_core.weights.networks import load_networks
+from .images import range_of
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MEMORY = Memory(mm.get_free_memory, mm.soft_empty_cache, (mm.OOM_EXCEPTION,))
@@ -58,6 +59,9 @@ class Networks(nn.Module):
     def forward_multi_timestep(self, image0: Tensor, image1: Tensor, times: Sequence[float], cache: dict) -> Tensor:
         """(T, 3, H, W) at all times. Phase 1 is done once per pair and kept in the caller's cache."""
         interpolator = self.interpolator(image0.device)
+        for image in (image0, image1):
+            range_of(image, "images")
+        image0, image1 = image0.clamp(0, 1), image1.clamp(0, 1)  # resized or sharpened ones go a little beyond
         ends = cache.get("img0"), cache.get("img1")
         fitted_ends, trajectory = cache.get("rdvfi", ((), None))
         if trajectory is None or any(a is not b for a, b in zip(fitted_ends, ends, strict=True)):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from comfy_api.latest import io
 
 from ..rdvfi_core.conventions import spanning_times
 from ..rdvfi_core.scenes.sample import sample_scene
-from .images import as_image
+from .images import empty_frames
 from .networks import interrupted
 from .types import CATEGORY
 
@@ -45,10 +44,9 @@ class RDVFISampleClip(io.ComfyNode):
 
     @classmethod
     def execute(cls, frames: int, width: int, height: int, hold: int = 1) -> io.NodeOutput:
-        scene, images = sample_scene(height, width), []
-        times = spanning_times(frames)
+        clip = empty_frames(frames, height, width)
+        scene, times = sample_scene(height, width), spanning_times(frames)
         for i in range(frames):
             interrupted()
-            images.append(images[-1] if i % hold else scene.render(times[i]).image)
-        clip = as_image(torch.cat(images))
+            clip[i] = clip[i - 1] if i % hold else scene.render(times[i]).image[0].movedim(0, -1)
         return io.NodeOutput(clip, clip[:1], clip[-1:])

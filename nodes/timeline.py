@@ -133,7 +133,8 @@ class RDVFITimeline(io.ComfyNode):
                     "loop",
                     default=False,
                     optional=True,
-                    tooltip="The last frame moves on to the first, so that the clip repeats without a jump.",
+                    tooltip="The last frame moves on to the first, so that the clip repeats without a jump. A last "
+                    "frame that is the first one again is left out.",
                 ),
                 io.Float.Input(
                     "shutter_angle",

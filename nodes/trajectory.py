@@ -10,6 +10,7 @@ from comfy_api.latest import io, ui
 
 from ..rdvfi_core.conventions import motion_size
 from ..rdvfi_core.trajectory import file as trajectory_file
+from .file_names import filled
 from .images import Pair
 from .latents import from_latent
 from .networks import interrupted, loaded
@@ -103,9 +104,12 @@ class RDVFISaveTrajectory(io.ComfyNode):
                 io.String.Input(
                     "filename_prefix",
                     default="trajectories/rdvfi",
-                    tooltip="Folder and start of the name, below ComfyUI's output folder. A number is added.",
+                    tooltip="Folder and start of the name, below ComfyUI's output folder. May hold "
+                    "%date:yyyy-MM-dd% and values of other nodes, as in %Empty Latent Image.width%. A number is "
+                    "added.",
                 ),
             ],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             outputs=[],
             is_output_node=True,
         )
@@ -113,7 +117,7 @@ class RDVFISaveTrajectory(io.ComfyNode):
     @classmethod
     def execute(cls, trajectory: TrajectoryValue, filename_prefix: str) -> io.NodeOutput:
         folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-            filename_prefix, folder_paths.get_output_directory()
+            filled(filename_prefix, cls.hidden), folder_paths.get_output_directory()
         )
         file = f"{name}_{counter:05}_{SUFFIX}"
         trajectory_file.save(trajectory.trajectory(), os.path.join(folder, file))

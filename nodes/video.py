@@ -9,7 +9,8 @@ from io import BytesIO
 
 import av
 import numpy as np
-from comfy_api.latest import Input, InputImpl, io
+from comfy_api.latest import Input, io
+from torch import Tensor
 
 from ..rdvfi_core.scan import scan
 from ..rdvfi_core.timeline import Plan, Source, Timeline
@@ -25,6 +26,7 @@ from .clip_inputs import motion_inputs, reading_inputs
 from .images import Pictures
 from .networks import Loaded, interrupted
 from .progress import Progress
+from .stored_videos import stored_file
 from .types import CATEGORY, Model, TimelineType, TimelineValue
 from .video_targets import Target
 
@@ -97,14 +99,15 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                     options=list(CONTAINERS),
                     default="mp4",
                     optional=True,
-                    tooltip="Kind of file. An mp4 goes to ComfyUI's temp folder, for Save Video, which writes nothing "
-                    "but mp4. All others are saved right here. mov, mkv, webm and gif carry transparency.",
+                    tooltip="Kind of file. An mp4 whose video output is connected goes to ComfyUI's temp folder, for "
+                    "Save Video. All others are saved right here. mov, mkv, webm and gif carry transparency.",
                 ),
                 io.String.Input(
                     "filename_prefix",
                     default="video/RDVFI",
                     optional=True,
-                    tooltip="Where a container other than mp4 is saved, in ComfyUI's output folder.",
+                    tooltip="Where a file is saved that is saved here, in ComfyUI's output folder. May hold "
+                    "%date:yyyy-MM-dd% and values of other nodes, as in %Empty Latent Image.width%.",
                 ),
                 io.Boolean.Input(
                     "deinterlace",
@@ -114,11 +117,12 @@ class RDVFIInterpolateVideo(io.ComfyNode):
                     tooltip="Interlaced frames become whole pictures, one for each. Off: they are used as they are.",
                 ),
             ],
-            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
+            is_output_node=True,
             outputs=[
                 io.Video.Output(
                     display_name="video",
-                    tooltip="The file. An mp4 lies in ComfyUI's temp folder, and Save Video copies it.",
+                    tooltip="The file. Save Video copies an mp4, and encodes others anew.",
                 ),
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the output."),
                 io.Int.Output(display_name="frame_count", tooltip="Number of output frames."),
@@ -146,7 +150,7 @@ class RDVFIInterpolateVideo(io.ComfyNode):
             clip, source = clip_of(video, cut_threshold if cuts == "detect" else None, duplicates, deinterlace)
             # The last frame is shown as long as in the source, or the sound would outlast the picture.
             wish = replace(wish, hold_end=True)
-        target = Target.of(container, filename_prefix, clip.survey)
+        target = Target.of(container, filename_prefix, clip.survey, cls.hidden)
         choices = Choices(codec, quality, hardware_encoder, audio)
         job = make_job(clip, source, wish, target.path, choices, seed, keyframes, tags=target.tags(cls.hidden))
         bar = Progress(len(job.plan))
@@ -158,18 +162,18 @@ class RDVFIInterpolateVideo(io.ComfyNode):
         for note in later:
             logging.warning("RDVFI Interpolate Video: %s", note)
         text = "\n".join((*job.notes, *later, job.plan.describe()))
-        return io.NodeOutput(target.video(), float(job.plan.fps), len(job.plan), text, job.plan.to_json())
+        outputs = target.video(), float(job.plan.fps), len(job.plan), text, job.plan.to_json()
+        return io.NodeOutput(*outputs, ui=target.shown())
 
 
 def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str, deinterlace: bool) -> tuple[Clip, Source]:
     """A video file is read frame by frame; what another node holds in memory already is used as it is."""
-    if isinstance(video, InputImpl.VideoFromFile):
-        start, duration = (Fraction(str(seconds)) for seconds in video.get_active_trim_window())
-        file = VideoFile(video.get_stream_source(), start, duration or None, deinterlace)
+    file = stored_file(video, deinterlace)
+    if file is not None:
         return open_clip(file, cut_threshold, duplicates, should_stop=interrupted)
     clip = FramesInMemory.of(video)
     found = scan(clip.pictures, cut_threshold, duplicates, should_stop=interrupted)
-    survey, source = at_own_rate(clip.survey, clip.survey.source(found.cuts, found.duplicates), duplicates, "The video")
+    survey, source = at_own_rate(clip.survey, found, duplicates, "The video")
     return replace(clip, survey=survey), source
 
 
@@ -184,12 +188,13 @@ class FramesInMemory:
     @classmethod
     def of(cls, video: Input.Video) -> FramesInMemory:
         components = video.get_components()
-        pictures, rate = Pictures.of(components.images, "video"), Fraction(components.frame_rate)
+        pictures = Pictures.of(components.images, "video", alpha_of(components))
+        alpha, rate = pictures.channels == 4, Fraction(components.frame_rate)
         survey = Survey(
             height=pictures.size[0],
             width=pictures.size[1],
             bits=video.get_bit_depth() if hasattr(video, "get_bit_depth") else 8,
-            alpha=False,
+            alpha=alpha,
             colour=Colour(),
             sample_aspect=Fraction(1),
             ticks=tuple(range(len(pictures))),
@@ -197,8 +202,9 @@ class FramesInMemory:
             end=len(pictures),
             fps=rate,
             seekable=True,
+            notes=(pictures.note,) if pictures.note else (),
         )
-        return cls(pictures, survey, None if components.audio is None else wave_file(components.audio))
+        return cls(pictures.in_colour(alpha), survey, None if components.audio is None else wave_file(components.audio))
 
     def frames(self, wanted) -> FramesInMemory:
         return self
@@ -214,6 +220,17 @@ class FramesInMemory:
 
     def identity(self) -> str:
         return "in memory"
+
+    def without_alpha(self) -> FramesInMemory:
+        return replace(self, pictures=self.pictures.in_colour(False), survey=replace(self.survey, alpha=False))
+
+
+def alpha_of(components) -> Tensor | None:  # (B, H, W)
+    """What core keeps beside the images, for each of them."""
+    alpha = getattr(components, "alpha", None)
+    if alpha is None or len(alpha) != len(components.images):
+        return None
+    return alpha[..., 0] if alpha.ndim == 4 else alpha
 
 
 def wave_file(audio: dict) -> BytesIO:

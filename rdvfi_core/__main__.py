@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from .errors import Interrupted
+from .pipes import let_go
 
 COMMANDS = {  # name: (module with add_arguments(parser) and run(args), line for --help)
     "interpolate": (".commands.interpolate", "render frames between two images"),
@@ -36,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = build_parser(argv[0] if argv else None).parse_args(argv)
         args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        let_go(sys.stdout)
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return BAD_INPUT

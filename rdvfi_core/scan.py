@@ -59,6 +59,7 @@ DUPLICATES = ("auto", "pass over", "keep")
 class Scan:
     cuts: tuple[int, ...] = ()  # i: frame i + 1 does not continue frame i
     duplicates: tuple[int, ...] = ()  # i: frame i repeats frame i - 1
+    closes: bool = False  # the last frame repeats the first, and no pair of frames beside it does
 
 
 def scan(
@@ -81,21 +82,24 @@ def scan(
     changes: list[float] = []  # of each pair, in the block that changed most
     news: list[New] = []  # of each pair, the part of the structure that is new
     flashes: set[int] = set()
+    first: Small | None = None
     recent: deque[Small] = deque(maxlen=2 * AROUND)
     with torch.no_grad():
         for frame in _small(frames, should_stop):
             if recent:
                 changes.append(recent[-1].change(frame))
                 news.append(recent[-1].new(frame) if cut_threshold is not None else NOTHING)
+            first = first or frame
             recent.append(frame)
             if cut_threshold is not None:
                 flashes.update(_flashes(recent, news, cut_threshold))
     longer = _longer([after - before for before, after in pairwise(ticks)] or [1] * len(news))
     found = () if cut_threshold is None else _cuts(news, longer, flashes, cut_threshold)
     repeated = _repeated(changes) if duplicates != "keep" else []
+    closes = duplicates != "keep" and len(changes) > 1 and _repeats(first.change(recent[-1]), changes[0], changes[-1])
     if duplicates == "auto" and len(repeated) * MANY_DUPLICATES < len(changes):
         repeated = []
-    return Scan(found, tuple(repeated))
+    return Scan(found, tuple(repeated), closes)
 
 
 class Small:
@@ -223,6 +227,11 @@ def _repeated(changes: list[float]) -> list[int]:
         run = list(run)
         start, last = last, last + len(run)
         beside = changes[start - 1 : start] + changes[last : last + 1] if start else changes[last : last + 1]
-        if quiet and len(run) <= LONGEST_RUN and beside and max(run) < DUPLICATE_RATIO * min(beside):
+        if quiet and len(run) <= LONGEST_RUN and beside and _repeats(max(run), *beside):
             found += range(start + 1, last + 1)
     return found
+
+
+def _repeats(change: float, *beside: float) -> bool:
+    """Whether a change is no more than noise, beside those of the pairs around."""
+    return change < DUPLICATE_NOISE and change < DUPLICATE_RATIO * min(beside)

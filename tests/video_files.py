@@ -229,8 +229,8 @@ def packets(path) -> list[tuple]:
         return [(p.stream.index, p.pts, p.dts, p.duration, bytes(p)) for p in container.demux() if p.size]
 
 
-def run(path, output, timeline, renderer=None, **choices) -> list[str]:
-    job = make_job(*clip_of(path), timeline, output, Choices(**choices))
+def run(path, output, timeline, renderer=None, tags=None, **choices) -> list[str]:
+    job = make_job(*clip_of(path), timeline, output, Choices(**choices), tags=tags)
     return job.notes + convert(renderer or CrossFade(), job)
 
 

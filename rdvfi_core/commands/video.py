@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from fractions import Fraction
 from pathlib import Path
 
 from ..files import check_sources
+from ..pipes import tell
 from ..scan import CUT_THRESHOLD, DUPLICATES
 from ..timeline import AT_CUTS, Plan, Source, SpeedCurve, Timeline, doubts, exact, exact_fps
 from ..video.audio import CHOICES as AUDIO_CHOICES
-from ..video.clip import FileClip
+from ..video.clip import Clip
 from ..video.convert import Choices, convert, finished_parts, make_job, open_clip
 from ..video.formats import CODECS, QUALITIES, check_output
+from ..video.inputs import Named, one_of
 from ..video.reader import VideoFile
+from ..video.sequence import FrameFiles
 from ..weights.files import shipped
 from . import add_keyframe_arguments, add_model_arguments, load_interpolator, progress_bar
+
+ABOUT_THE_INPUT = ("keep_fields", "source_fps")  # has a use beside a plan
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,7 +28,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "Retimes a video file: smoother, slower, at another rate, along a speed curve or by an edited plan. Memory "
         "does not grow with its length. The same command goes on where an earlier run of it was stopped."
     )
-    parser.add_argument("input", metavar="IN", help="video file")
+    parser.add_argument(
+        "input",
+        metavar="IN",
+        help="video file, folder of numbered frames, or frame_%%04d.png; frames need --source-fps",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -52,7 +60,14 @@ def add_timeline_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--curve", metavar="FILE", help='speed over time, JSON such as {"points": [[0, 1], [1, 0.25]]}')
     more = parser.add_argument_group("more about times")
     more.add_argument("--fps", metavar="R", type=rate, help="frames a second of the output: 60, 23.976, 24000/1001")
-    more.add_argument("--loop", action="store_true", help="the last frame is followed by the first")
+    more.add_argument(
+        "--source-fps", metavar="R", type=rate, help="frames a second of the input, where it is numbered frames"
+    )
+    more.add_argument(
+        "--loop",
+        action="store_true",
+        help="the last frame is followed by the first; one that is the first again is left out",
+    )
     more.add_argument("--cuts", choices=AT_CUTS, default="hold", help="what lies between two shots (default: hold)")
     more.add_argument(
         "--cut-threshold",
@@ -96,16 +111,19 @@ def run(args: Namespace) -> None:
     wish = timeline_of(args) if args.plan is None else plan_of(args)
     if args.output is not None:
         check_output(args.output, Fraction(1))
-    given = [path for path in (args.input, args.plan, args.curve) if path]
+    named = one_of(args.input)
+    refuse_rate([named], args)
+    first = named if isinstance(named, Path) else named[0]
+    given = [path for path in (first, args.plan, args.curve) if path]
     for target in (args.output, args.plan_only):
         if target not in (None, "-"):
             check_sources(target, *given)
-    clip, source = survey(args.input, args)
+    clip, source = survey(video_of(named, args), args)
     if args.plan_only is not None:
         return show_plan(wish if isinstance(wish, Plan) else wish.plan(source), source, clip, args.plan_only)
     job = make_job(clip, source, wish, args.output, choices_of(args), args.seed, args.keyframes, model_of(args))
     say(job.notes)
-    print(job.describe())
+    tell(job.describe())
     interpolator = load_interpolator(args)
     try:
         with progress_bar("frames", unit="frame") as progress:
@@ -116,15 +134,24 @@ def run(args: Namespace) -> None:
         raise
 
 
-def survey(path: str, args: Namespace) -> tuple[FileClip, Source]:
+def survey(video: VideoFile | FrameFiles, args: Namespace) -> tuple[Clip, Source]:
     # A plan knows the cuts and repeated frames already.
     sought = (args.cut_threshold, args.duplicates) if args.plan is None else (None, "keep")
     with progress_bar("reading", unit="frame") as progress:
-        return open_clip(video_of(path, args), *sought, progress)
+        return open_clip(video, *sought, progress)
 
 
-def video_of(path: str, args: Namespace) -> VideoFile:
-    return VideoFile(path, deinterlace=not args.keep_fields)
+def video_of(named: Named, args: Namespace) -> VideoFile | FrameFiles:
+    if isinstance(named, Path):
+        return VideoFile(named, deinterlace=not args.keep_fields)
+    if args.source_fps is None:
+        raise ValueError(f"{named[0]} is a frame, which knows no rate; give --source-fps, such as 24.")
+    return FrameFiles(named, args.source_fps)
+
+
+def refuse_rate(inputs: list[Named], args: Namespace) -> None:
+    if args.source_fps is not None and all(isinstance(named, Path) for named in inputs):
+        raise ValueError("--source-fps is for numbered frames, and a video knows its own rate; leave it out.")
 
 
 def timeline_of(args: Namespace) -> Timeline:
@@ -153,7 +180,7 @@ def plan_of(args: Namespace) -> Plan:
     times = ArgumentParser()
     add_timeline_arguments(times)
     for name, default in vars(times.parse_args([])).items():
-        if name != "keep_fields" and getattr(args, name) != default:
+        if name not in ABOUT_THE_INPUT and getattr(args, name) != default:
             option = f"--{name.replace('_', '-')}"
             raise ValueError(f"--plan says what is rendered, and {option} has no use beside it; leave one of them out.")
     return Plan.from_json(Path(args.plan).read_text(encoding="utf-8"))
@@ -169,7 +196,7 @@ def model_of(args: Namespace) -> str:
     return f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" if path.is_file() else str(path)
 
 
-def show_plan(plan: Plan, source: Source, clip: FileClip, target: str) -> None:
+def show_plan(plan: Plan, source: Source, clip: Clip, target: str) -> None:
     say([*doubts(plan, source), *clip.survey.notes])
     if target == "-":
         print(source.describe())
@@ -182,7 +209,7 @@ def show_plan(plan: Plan, source: Source, clip: FileClip, target: str) -> None:
 
 def say(notes: list[str] | tuple[str, ...]) -> None:
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}", error=True)
 
 
 def number(text: str) -> Fraction:

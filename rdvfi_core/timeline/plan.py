@@ -100,8 +100,9 @@ class Plan:
         return None
 
     def check_source(self, frames: int) -> None:
-        """ValueError where the clip has another number of them than the one that this was made for."""
-        if frames != self.source_frames:
+        """ValueError where the clip has another number of them than the one that this was made for. A loop's may have
+        one more, which repeats the first."""
+        if frames != self.source_frames and not (self.loop and frames == self.source_frames + 1):
             made_for = self.source_frames
             raise ValueError(f"The plan is for {made_for} source frames, the clip has {frames}; make it anew.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from .rates import NTSC, decimal, exact_fps, rate_of
@@ -23,6 +23,7 @@ class Source:
     fps: Fraction  # nominal rate, which multipliers multiply
     cuts: frozenset[int] = frozenset()  # i: frame i + 1 does not continue frame i
     duplicates: frozenset[int] = frozenset()  # i: frame i repeats frame i - 1
+    closes: bool = False  # the last frame repeats the first: a loop leaves it out
 
     @classmethod
     def constant(cls, frames: int, fps: Fraction, cuts: Iterable[int] = (), duplicates: Iterable[int] = ()) -> Source:
@@ -74,6 +75,16 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.ticks)
+
+    def looped(self) -> Source:
+        """Without a last frame that repeats the first one, whose place the first one takes."""
+        if not self.closes or len(self) < 3:
+            return self
+        last = len(self) - 1
+        cuts, duplicates = self.cuts - {last - 1}, self.duplicates - {last}
+        return replace(
+            self, ticks=self.ticks[:last], end=self.ticks[last], cuts=cuts, duplicates=duplicates, closes=False
+        )
 
     def time(self, frame: int) -> Fraction:
         """Seconds from the first frame. The frame after the last one is at the clip's end."""

@@ -82,7 +82,8 @@ class Timeline:
         return self.fps if self.fps is not None else source.fps * self.multiplier
 
     def plan(self, source: Source) -> Plan:
-        """For a source of at least two frames."""
+        """For a source of at least two frames. A loop's plan knows nothing of a last frame that repeats the first."""
+        source = source.looped() if self.loop else source
         schedule = self._schedule(source)
         return Plan(
             fps=schedule.fps,
@@ -97,7 +98,7 @@ class Timeline:
 
     def frame_count(self, source: Source) -> int:
         """Of the output; nothing is listed or rendered."""
-        return len(self._schedule(source))
+        return len(self._schedule(source.looped() if self.loop else source))
 
     def duration(self, source: Source) -> Fraction:
         """Seconds of the output, to the end of its last frame."""

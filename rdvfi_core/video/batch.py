@@ -1,4 +1,4 @@
-"""Many videos over a pool of workers: one task for each part, failed ones tried again, nothing rendered twice."""
+"""Many videos over a pool of workers: one task for each part, failed ones tried again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..callbacks import ShouldStop, check_stop
 from ..files import check_sources
 from .convert import Job, finish, missing_parts
+from .inputs import Named, titles
 from .pools import Pool
 
 ATTEMPTS = 3  # for each part
@@ -34,10 +35,11 @@ def run_batch(
     pool: Pool,
     progress: Callable[[str, int, int], None] | None = None,  # (name of a video, its frames done, and in all)
     should_stop: ShouldStop | None = None,
+    finished: Callable[[str], None] | None = None,  # called with the name of each video that is written
 ) -> list[Outcome]:
     """One outcome for each video, in their order: a video that fails does not hold up the others. Finished parts of one
     that failed, or of a batch that was stopped, are found again by the next run."""
-    batch = _Batch(iter(videos), pool, progress, should_stop)
+    batch = _Batch(iter(videos), pool, progress, should_stop, finished)
     try:
         while batch.goes_on():
             check_stop(should_stop, "The batch")
@@ -62,8 +64,9 @@ class _Task(NamedTuple):
 
 
 class _Batch:
-    def __init__(self, videos: Iterator[tuple[str, MakeJob]], pool: Pool, progress, should_stop):
+    def __init__(self, videos: Iterator[tuple[str, MakeJob]], pool: Pool, progress, should_stop, finished):
         self._videos, self._pool, self._progress, self._should_stop = videos, pool, progress, should_stop
+        self._finished = finished
         self._more = True  # videos
         self._waiting: deque[_Task] = deque()
         self._given: dict[Future, _Task] = {}
@@ -141,14 +144,18 @@ class _Batch:
             video.outcome.notes += finish(video.job, self._should_stop)
         except (ValueError, OSError) as error:
             video.outcome.error = str(error)
+        else:
+            if self._finished is not None:
+                self._finished(video.outcome.name)
 
 
-def output_names(inputs: list[str], folder: Path, suffix: str) -> list[Path]:
+def output_names(inputs: list[Named], folder: Path, suffix: str) -> list[Path]:
     """One for each input, under its own name; ValueError where two would be the same or an input would be replaced."""
-    targets = [folder / (Path(path).stem + suffix) for path in inputs]
+    targets = [folder / (title + suffix) for title in titles(inputs)]
+    files = [named if isinstance(named, Path) else named[0] for named in inputs]
     for i, target in enumerate(targets):
         if target in targets[:i]:
-            first = inputs[targets.index(target)]
-            raise ValueError(f"{first} and {inputs[i]} would both become {target}; rename one of them.")
-        check_sources(target, *inputs)
+            first = files[targets.index(target)]
+            raise ValueError(f"{first} and {files[i]} would both become {target}; rename one of them.")
+        check_sources(target, *files)
     return targets

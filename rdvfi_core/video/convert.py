@@ -17,7 +17,7 @@ from torch import Tensor
 from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
 from ..files import beside
-from ..scan import CUT_THRESHOLD, scan
+from ..scan import CUT_THRESHOLD, Scan, scan
 from ..timeline import Plan, Source, Timeline, doubts
 from ..timeline.pulldown import without_pulldown
 from .audio import CHOICES as AUDIO_CHOICES
@@ -27,6 +27,7 @@ from .heap import EvenParts
 from .join import join
 from .parts import IMAGES, Part, render_part, split
 from .reader import Survey, VideoFile
+from .sequence import FrameFiles, SequenceClip
 from .timemap import TimeMap
 from .tracks import Extras, Track, planned
 from .writer import complete_or_nothing, one_sentence, remove
@@ -106,22 +107,23 @@ class Job:
 
 
 def open_clip(
-    video: VideoFile,
+    video: VideoFile | FrameFiles,
     cut_threshold: float | None = CUT_THRESHOLD,
     duplicates: str = "auto",
     progress: Progress | None = None,  # (frames read, frames that the header promises)
     should_stop: ShouldStop | None = None,
-) -> tuple[FileClip, Source]:
-    """Decodes the file once: what is in it, with its exact times, cuts and duplicates. Choices as in `scan`."""
+) -> tuple[Clip, Source]:
+    """Decodes all of it once: what is in it, with its exact times, cuts and duplicates. Choices as in `scan`."""
     survey, found = video.survey(
         lambda frames, ticks: scan(frames, cut_threshold, duplicates, should_stop, ticks), progress
     )
-    survey, source = at_own_rate(survey, survey.source(found.cuts, found.duplicates), duplicates, video.name)
-    return FileClip(video, survey), source
+    survey, source = at_own_rate(survey, found, duplicates, video.name)
+    return FileClip(video, survey) if isinstance(video, VideoFile) else SequenceClip(video, survey), source
 
 
-def at_own_rate(survey: Survey, source: Source, duplicates: str, name: str) -> tuple[Survey, Source]:
-    """Without pulldown, which is said; unless all duplicates are to be kept."""
+def at_own_rate(survey: Survey, found: Scan, duplicates: str, name: str) -> tuple[Survey, Source]:
+    """What was found in the clip, without pulldown, which is said; unless all duplicates are to be kept."""
+    source = replace(survey.source(found.cuts, found.duplicates), closes=found.closes)
     undone = without_pulldown(source) if duplicates != "keep" else None
     if undone is None:
         return survey, source

@@ -252,9 +252,10 @@ def _images(parts: Sequence[Path], folder: Path) -> None:
 
 
 def _copy_metadata(container, video: VideoFile) -> None:
+    ours = CONTAINERS_OWN | {key.lower() for key in container.metadata}  # Matroska writes them in capitals
     with video.open() as source:
         for key, value in source.metadata.items():
-            if key.lower() not in CONTAINERS_OWN and key not in container.metadata:
+            if key.lower() not in ours:
                 container.metadata[key] = value
 
 

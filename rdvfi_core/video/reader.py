@@ -6,7 +6,7 @@ headers are often wrong. Then the frames that a plan asks for are decoded at ful
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from .decoding import Damage, decoded, decoder_of, deinterlaced
 from .hdr import Hdr
 from .missing import missing
 from .orientation import Orientation
+from .sizes import at_one_size
 from .streams import film_of, is_film
 from .telecine import RATES, FieldRepeats
 from .threads import ahead, waiting
@@ -117,6 +118,7 @@ class VideoFile:
         """telecine: it was seen that the frames are, in which order of fields; these are matched."""
         first: list[av.VideoFrame] = []
         ticks: list[int] = []
+        sizes: Counter[tuple[int, int]] = Counter()
         seen, repeats = Damage(), FieldRepeats()
 
         def frames_of_film() -> Iterator[tuple[int, av.VideoFrame]]:
@@ -130,6 +132,7 @@ class VideoFile:
                     size = tuple(max(16, round(side * min(scale, 1))) for side in (frame.height, frame.width))
                     colour = Colour.of(frame)
                 ticks.append(tick)
+                sizes[frame.width, frame.height] += 1
                 if self.deinterlace and not telecine and seen.may_be_telecine:
                     repeats.see(frame)
                 if progress is not None:
@@ -144,7 +147,8 @@ class VideoFile:
         if not ticks:
             part = " in the part that was asked for" if self.is_trimmed else ""
             raise ValueError(f"{self.name} holds no video frame that can be decoded{part}; give another file.")
-        return self._surveyed(first[0], ticks, seen, telecine or repeats.order), found
+        survey = self._surveyed(first[0], ticks, seen, telecine or repeats.order)
+        return at_one_size(survey, sizes, self.name), found
 
     def frames(self, survey: Survey, wanted: Callable[[int], bool] | None = None) -> FileFrames:
         """At full size; those that are not wanted are decoded only where others depend on them."""

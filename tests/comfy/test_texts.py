@@ -29,7 +29,11 @@ def registered() -> list[str]:
 
 def text(node: ast.expr | None, constants: dict[str, str]) -> str | None:
     """A string literal, or an f-string of the module's own constants."""
-    return node and eval(compile(ast.Expression(node), "nodes", "eval"), {"__builtins__": {}}, constants)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text(part, constants) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return constants[ast.unparse(node.value)]
+    return node and ast.literal_eval(node)
 
 
 def shared_lists() -> dict[str, ast.FunctionDef]:

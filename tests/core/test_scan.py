@@ -178,3 +178,22 @@ def test_an_unknown_choice_is_refused_and_a_stop_is_heard():
         scan([], duplicates="drop")
     with pytest.raises(Interrupted):
         scan(shot(0), should_stop=lambda: True)
+
+
+def wheel(frames: int) -> list[Tensor]:
+    """A pan round a picture without an end, whose last frame is its first one."""
+    whole = texture(3, HEIGHT, WIDTH)
+    return [whole.roll(round(i * WIDTH / (frames - 1)), 2) for i in range(frames)]
+
+
+@pytest.mark.parametrize("frames", [5, 9, 33])
+def test_a_clip_whose_last_frame_is_its_first_closes(frames):
+    assert scan(noisy(wheel(frames), 0.005)).closes
+    assert not scan(noisy(wheel(frames)[:-1], 0.005)).closes  # it leads there, and stops before
+
+
+def test_a_standstill_and_a_clip_that_ends_elsewhere_do_not_close():
+    still = [texture(4, HEIGHT, WIDTH)] * 6
+    assert not scan(still).closes and not scan(noisy(still, 0.005)).closes
+    assert not scan(shot(0)).closes
+    assert not scan(wheel(9), duplicates="keep").closes

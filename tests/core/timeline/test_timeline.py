@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice, pairwise
 
@@ -202,6 +203,24 @@ def test_a_loop_leads_from_the_last_frame_to_the_first():
     assert len(plan) == 12 and plan.duration == Fraction(3, 24) and plan.loop
     assert said(plan)[8:] == ["frame 2"] + [f"frames 2 and 0 at {Fraction(k, 4)}" for k in (1, 2, 3)]
     assert said(Timeline.at([2.5, 3], loop=True).plan(clip(3))) == ["frames 2 and 0 at 1/2", "frame 0"]
+
+
+@pytest.mark.parametrize("source", [clip(4), Source((0, 2, 5, 7), 1 / FILM / 2, 9, FILM)])
+def test_a_loop_leaves_out_a_last_frame_that_repeats_the_first(source):
+    """Shown, it would stand still for a moment, in every round."""
+    source, wish = replace(source, closes=True), Timeline.multiplied(2, loop=True)
+    plan = wish.plan(source)
+    assert plan.duration == source.time(3) and len(plan) == wish.frame_count(source)
+    assert all(moment.first < 3 and moment.second < 3 for moment in plan.moments())
+    assert plan[len(plan) - 1].second == 0 and plan.length(2, 0) == plan.length(0, 2) / (
+        2 if plan.ticks is None else 2.5
+    )
+    plan.check_source(4)
+    assert 3 in Timeline.multiplied(2).plan(source).source_numbers()  # without a loop it is a frame like any other
+
+
+def test_a_loop_of_two_frames_keeps_both():
+    assert len(Timeline.multiplied(2, loop=True).plan(replace(clip(2), closes=True))) == 4
 
 
 def test_a_held_end_lasts_as_long_as_the_source():

@@ -155,7 +155,7 @@ def test_a_ray_node_that_dies_leaves_its_part_to_the_others(videos, tmp_path, on
 
 def test_outputs_that_would_meet_are_refused(tmp_path):
     with pytest.raises(ValueError, match="would both become"):
-        output_names(["x/a.mp4", "y/a.mov"], tmp_path, ".mp4")
+        output_names([Path("x/a.mp4"), Path("y/a.mov")], tmp_path, ".mp4")
     with pytest.raises(ValueError, match="replace its own source"):
-        output_names([str(tmp_path / "a.mp4")], tmp_path, ".mp4")
-    assert output_names(["x/a.mov"], tmp_path, ".mp4") == [tmp_path / "a.mp4"]
+        output_names([tmp_path / "a.mp4"], tmp_path, ".mp4")
+    assert output_names([Path("x/a.mov")], tmp_path, ".mp4") == [tmp_path / "a.mp4"]

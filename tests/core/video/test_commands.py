@@ -6,7 +6,9 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from video_files import LOSSLESS, CrossFade, clicks, decoded, pattern, times_of, write
 
 from rdvfi_core.__main__ import main
@@ -136,3 +138,82 @@ def test_a_batch_says_which_videos_failed(clip, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert "error: 1 of 2 videos failed: bad.mkv cannot be read" in lines[-1]
     assert len(times_of(Path("done/in.mp4"))) == 24
+
+
+def frames_into(folder: Path, count: int, step: int = 1) -> None:
+    folder.mkdir(parents=True)
+    for i in range(count):
+        pixels = (pattern(i * step) * 255).round().astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"shot_{i + 1:03d}.png")
+
+
+@pytest.mark.parametrize("name", ["shot", "shot/shot_%03d.png", "shot/*.png"])
+def test_numbered_frames_are_a_clip(clip, capsys, name):
+    frames_into(Path("shot"), 5)
+    assert main(["video", name, "-o", "out.mkv", "--codec", "ffv1", "--source-fps", "12", "--multiplier", "2"]) == 0
+    assert len(decoded("out.mkv")) == 10
+    assert "knows no rate; give --source-fps" in refused(capsys, "video", name, "-o", "out.mkv")
+
+
+def test_a_rate_is_for_frames_alone(clip, capsys):
+    assert "a video knows its own rate" in refused(capsys, "video", clip, "-o", "out.mp4", "--source-fps", "12")
+    assert "a video knows its own rate" in refused(capsys, "batch", clip, "-o", "done", "--source-fps", "12")
+
+
+def test_a_batch_fills_in_wildcards_and_looks_into_folders(clip, capsys):
+    Path("films").mkdir()
+    write(Path("films/second.mkv"), [pattern(-i) for i in range(4)], **LOSSLESS)
+    frames_into(Path("renders/a"), 3)
+    frames_into(Path("renders/b"), 4, -1)
+    inputs = ["*.mkv", "films", "renders/a/*.png"]
+    assert main(["batch", *inputs, "-o", "done", "--device", "cpu", "--source-fps", "24"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"done/{name}.mp4: done" for name in ("in", "second", "a")]
+    assert [len(times_of(Path("done", f"{name}.mp4"))) for name in ("in", "second", "a")] == [24, 8, 6]
+    assert main(["batch", "renders/*", "-o", "more", "--device", "cpu", "--source-fps", "24"]) == 0
+    assert [path.name for path in sorted(Path("more").glob("*.*4"))] == ["a.mp4", "b.mp4"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif", ""])
+def test_a_batch_leaves_what_it_finished(clip, capsys, suffix):
+    write(Path("second.mkv"), [pattern(-i) for i in range(4)], **LOSSLESS)
+    order = ["batch", "*.mkv", "-o", "done", "--device", "cpu", "--suffix", suffix]
+    written = [Path("done", name + suffix) for name in ("in", "second")]
+
+    def said(*more: str) -> list[str]:
+        assert main([*order, *more]) == 0
+        return [line.split(": ")[1] for line in capsys.readouterr().out.splitlines()]
+
+    assert said() == ["done", "done"]
+    before = [path.stat().st_mtime_ns for path in written]
+    assert said() == ["done before", "done before"]
+    assert [path.stat().st_mtime_ns for path in written] == before
+    if not suffix:  # a folder of pictures is never written into again
+        return
+    assert said("--fps", "30") == ["done", "done"]  # another order
+    assert said("--fps", "30") == ["done before", "done before"]
+    written[0].unlink()
+    assert said("--fps", "30") == ["done before", "done"]
+    write(Path("second.mkv"), [pattern(-i) for i in range(6)], **LOSSLESS)  # another source
+    assert said("--fps", "30") == ["done before", "done"]
+    assert said("--fps", "30", "--again") == ["done", "done"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_batch_that_was_stopped_keeps_what_was_finished(clip, capsys, monkeypatch, killed):
+    write(Path("second.mkv"), [pattern(-i) for i in range(4)], **LOSSLESS)
+    order = ["batch", "*.mkv", "-o", "done", "--device", "cpu"]
+
+    class Stopped(CrossFade):
+        def fit_pairs(self, pairs, *args, **more):
+            if Path("done/in.mp4").exists():
+                raise KeyboardInterrupt
+            return super().fit_pairs(pairs, *args, **more)
+
+    if killed:  # in the moment after the file took its name
+        monkeypatch.setattr(batch.Finished, "end", lambda *_: None)
+    monkeypatch.setattr(batch, "load_interpolator", lambda args: Stopped())
+    assert main(order) == 130
+    monkeypatch.setattr(batch, "load_interpolator", lambda args: CrossFade())
+    capsys.readouterr()
+    assert main(order) == 0
+    assert capsys.readouterr().out.splitlines() == ["done/in.mp4: done before", "done/second.mp4: done"]

@@ -32,6 +32,17 @@ def test_metadata_subtitles_and_chapters_follow_the_times(tmp_path):
     assert chapters == [(0.0, 2.0), (2.0, 4.0)]
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
+def test_a_new_workflow_takes_the_place_of_the_source_s(tmp_path, suffix):
+    """Matroska writes the names of tags in capitals, and of two that differ in nothing else the last one stays."""
+    old = {"prompt": "old", "title": "A pan"}
+    source = write(tmp_path / "in.mkv", [pattern(i) for i in range(3)], metadata=old)
+    run(source, tmp_path / f"out.{suffix}", Timeline.multiplied(2), tags={"prompt": "new"})
+    with av.open(str(tmp_path / f"out.{suffix}")) as container:
+        tags = [(key.lower(), value) for key, value in container.metadata.items()]
+    assert ("prompt", "new") in tags and ("title", "A pan") in tags and "old" not in dict(tags).values()
+
+
 def with_subtitles(path, target):
     text = path.with_suffix(".srt")
     text.write_text(
