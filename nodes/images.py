@@ -27,6 +27,7 @@ class Pictures(Sequence[Tensor]):
     mask: Tensor | None = None  # (B, H, W) alpha of 3 channels
     note: str = ""  # for the user: what was clamped, if it can be seen
     goes_beyond: bool = False
+    on_white: bool = False  # alpha is left out, and what it hides becomes white
 
     @classmethod
     def of(cls, images: Tensor, name: str, mask: Tensor | None = None) -> Pictures:
@@ -41,7 +42,7 @@ class Pictures(Sequence[Tensor]):
 
     @property
     def channels(self) -> int:
-        return self.images.shape[-1] if self.mask is None else 4
+        return 3 if self.on_white else self.images.shape[-1] if self.mask is None else 4
 
     @property
     def size(self) -> tuple[int, int]:  # (H, W)
@@ -54,7 +55,8 @@ class Pictures(Sequence[Tensor]):
         frame = self.images[index].movedim(-1, 0)
         if self.mask is not None:
             frame = torch.cat((frame, self.mask[index][None].to(frame)))
-        return frame.clamp(0, 1) if self.goes_beyond else frame
+        frame = frame.clamp(0, 1) if self.goes_beyond else frame
+        return on_ground(frame, 1.0) if self.on_white else frame
 
     def rgb(self, index: int, ground: float = 0.0) -> Tensor:  # (1, 3, H, W)
         """What is seen where there is alpha, before black or another grey."""
@@ -66,8 +68,9 @@ class Pictures(Sequence[Tensor]):
 
     def in_colour(self, alpha: bool) -> Pictures:
         """Grey as RGB, and no alpha unless it is asked for."""
-        colours = self.images.expand(-1, -1, -1, 3) if self.channels == 1 else self.images
-        return self if alpha else replace(self, images=colours[..., :3], mask=None)
+        if self.channels == 1:
+            return replace(self, images=self.images.expand(-1, -1, -1, 3))
+        return replace(self, on_white=self.channels == 4 and not alpha)
 
     def restore(self, frame: Tensor) -> Tensor:  # (3 or 4, H, W) -> (H, W, C)
         return (frame.mean(0, keepdim=True) if self.channels == 1 else frame).movedim(0, -1)
@@ -120,7 +123,7 @@ class Pair:
 
     def restore(self, frame: Tensor, tau: float) -> Tensor:  # (3 or 4, H, W) of these images -> (H, W, C)
         if tau in (0, 1):
-            return self.pictures[int(tau)].images[0]
+            return self.pictures[int(tau)][0].movedim(0, -1)
         return self.like.restore(frame if self.planes is None else off_ground(frame, self.ground))
 
     def beside(self, image: Tensor | None, name: str) -> Tensor | None:  # (1, 3, H, W)

@@ -173,8 +173,7 @@ def clip_of(video: Input.Video, cut_threshold: float | None, duplicates: str, de
         return open_clip(file, cut_threshold, duplicates, should_stop=interrupted)
     clip = FramesInMemory.of(video)
     found = scan(clip.pictures, cut_threshold, duplicates, should_stop=interrupted)
-    source = replace(clip.survey.source(found.cuts, found.duplicates), closes=found.closes)
-    survey, source = at_own_rate(clip.survey, source, duplicates, "The video")
+    survey, source = at_own_rate(clip.survey, found, duplicates, "The video")
     return replace(clip, survey=survey), source
 
 

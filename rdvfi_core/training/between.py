@@ -26,7 +26,7 @@ from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .processes import Share
 from .windows import Cutting, Footage, WindowBatch
 
-CUTTING = Cutting(gaps=(2, 4, 6, 8, 8, 12, 16, 24), ratios=(1.0,), zooms=(0.5, 1.3), at_ends=0.1, beside=0.4)
+CUTTING = Cutting(gaps=(2, 2, 4, 4, 6, 8, 8, 12, 16, 24), ratios=(1.0,), zooms=(0.5, 1.3), at_ends=0.1, beside=0.4)
 FLOW, SHARE, FRAME, LPIPS = 0.1, 0.2, 1.0, 0.2  # weights of the terms
 FLOW_PX = 10.0  # motion whose errors count half
 COARSER = 0.8  # weight of a step against the next finer one

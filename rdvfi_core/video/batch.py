@@ -152,8 +152,8 @@ class _Batch:
 def output_names(inputs: list[Named], folder: Path, suffix: str) -> list[Path]:
     """One for each input, under its own name; ValueError where two would be the same or an input would be replaced."""
     targets = [folder / (title + suffix) for title in titles(inputs)]
+    files = [named if isinstance(named, Path) else named[0] for named in inputs]
     for i, target in enumerate(targets):
-        files = [named if isinstance(named, Path) else named[0] for named in inputs[: i + 1]]
         if target in targets[:i]:
             first = files[targets.index(target)]
             raise ValueError(f"{first} and {files[i]} would both become {target}; rename one of them.")

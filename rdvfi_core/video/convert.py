@@ -17,7 +17,7 @@ from torch import Tensor
 from ..callbacks import Progress, ShouldStop
 from ..conventions import SMALLEST_SIDE
 from ..files import beside
-from ..scan import CUT_THRESHOLD, scan
+from ..scan import CUT_THRESHOLD, Scan, scan
 from ..timeline import Plan, Source, Timeline, doubts
 from ..timeline.pulldown import without_pulldown
 from .audio import CHOICES as AUDIO_CHOICES
@@ -117,13 +117,13 @@ def open_clip(
     survey, found = video.survey(
         lambda frames, ticks: scan(frames, cut_threshold, duplicates, should_stop, ticks), progress
     )
-    source = replace(survey.source(found.cuts, found.duplicates), closes=found.closes)
-    survey, source = at_own_rate(survey, source, duplicates, video.name)
+    survey, source = at_own_rate(survey, found, duplicates, video.name)
     return FileClip(video, survey) if isinstance(video, VideoFile) else SequenceClip(video, survey), source
 
 
-def at_own_rate(survey: Survey, source: Source, duplicates: str, name: str) -> tuple[Survey, Source]:
-    """Without pulldown, which is said; unless all duplicates are to be kept."""
+def at_own_rate(survey: Survey, found: Scan, duplicates: str, name: str) -> tuple[Survey, Source]:
+    """What was found in the clip, without pulldown, which is said; unless all duplicates are to be kept."""
+    source = replace(survey.source(found.cuts, found.duplicates), closes=found.closes)
     undone = without_pulldown(source) if duplicates != "keep" else None
     if undone is None:
         return survey, source

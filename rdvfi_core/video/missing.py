@@ -22,9 +22,7 @@ def missing(name: str, container, stream, first: int, end: int, shown: int, seen
         counted = stream.frames / (stream.average_rate * base) if stream.average_rate else 0
         is_short = first + max(stream.duration or 0, counted) > end + SHORT * frame
         if seen.packets + 1 < stream.frames and is_short:
-            return [
-                f"{name}: {shown} of {stream.frames - seen.discarded} frames can be decoded; the rest is missing."
-            ]
+            return [f"{name}: {shown} of {stream.frames - seen.discarded} frames can be decoded; the rest is missing."]
         whole = seen.packets - seen.discarded
         wanted = shown + seen.undecodable + seen.backward
         # Of interlaced film a packet may hold one field alone.
