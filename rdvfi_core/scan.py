@@ -41,10 +41,11 @@ COARSE_COLOURS = 8  # steps per channel
 CUT_THRESHOLD = 0.5  # part of the structure that is not found again
 CHANGED_COLOURS, CHANGED_LIGHT = 0.15, 0.04  # less than both, and than CHANGED, is no cut, without a search
 CHANGED = 0.25  # of the pictures' contrast, in light
-STANDS_OUT = 0.12  # more new structure than in most pairs around
+STANDS_OUT = 0.2  # more new structure than in most pairs around
 LONE_SHARE, STANDS_ALONE = 0.6, 0.2  # of the threshold: enough where all pairs around are that much calmer
 GAP = 1.5  # times as long as the pairs around it: frames are missing in between
 MOST_MOTION = 0.6  # new structure that motion alone explains
+ALIKE = 0.8  # of the threshold: less than that is new after a flash
 STILL_NEW, STILL_IN_PLACE = 0.4, 0.6  # of the threshold: enough, together, between pictures that stand still
 AROUND = 3  # pairs before and after; also the longest flash, in frames
 
@@ -180,9 +181,11 @@ def _flashes(recent: deque[Small], news: list[New], threshold: float) -> Iterato
     last, newest = len(news), recent[-1]  # numbers of the newest frame, and itself
     for back in range(2, min(AROUND + 2, len(recent))):
         between = range(last - back, last)  # pairs from frame last - back to the newest
-        if any(news[i].anywhere > threshold for i in (between[0], between[-1])) and (
-            recent[-1 - back].new(newest).anywhere < threshold * 0.8
-        ):
+        most = max(news[between[0]].anywhere, news[between[-1]].anywhere)
+        before = news[between[0] - 1].anywhere if between[0] else 0.0
+        lone = STILL_NEW * threshold < most <= threshold and before < most / 2
+        alike = most / 2 if lone else ALIKE * threshold
+        if (lone or most > threshold) and recent[-1 - back].new(newest).anywhere < alike:
             yield from between
 
 
