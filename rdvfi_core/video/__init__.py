@@ -1,8 +1,10 @@
 """Video files in and out, frame by frame: memory does not grow with their length.
 
 formats, hdr, colour     codecs, containers and pixels
-reader, decoding, clip   a file, read
-writer, audio, timemap   a file, written, with the sound of the output's times
+reader, decoding, clip   a file, read; missing: whether it is whole
+writer                   a file, written
+tracks, sound_formats    what goes along with the pictures, and what sound a file can hold
+samples, audio, timemap  the source's sound, and the sound of the output's times
 convert, parts, join     the whole job, in parts that are rendered one by one and joined without loss
 batch, pools             many of them, over devices and machines
 threads, heap            work on either side of it; memory that stays even

@@ -225,7 +225,7 @@ def missing_parts(job: Job) -> list[int]:
 def finish(job: Job, should_stop: ShouldStop | None = None) -> list[str]:
     """Joins the parts, all of which are there, into the output."""
     parts = [job.part_path(number) for number in range(len(job.spans))]
-    with complete_or_nothing(job.final, job.name) as partial:
+    with complete_or_nothing(job.final, job.name) as partial, one_sentence(job.name):
         notes = join(parts, partial, job.form.suffix, job.plan, job.extras, job.tracks, should_stop, job.tags)
     remove(job.folder)
     return notes

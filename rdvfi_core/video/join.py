@@ -20,7 +20,7 @@ from .reader import VideoFile
 from .samples import copied_packets
 from .sound_formats import MUXERS
 from .tracks import Extras, Track, encoded_instead
-from .writer import DISK_FULL, HVC1, IMAGE_NAME, one_sentence
+from .writer import DISK_FULL, HVC1, IMAGE_NAME
 
 ISO = (".mp4", ".mov")
 KEEP_TAGS = {"movflags": "use_metadata_tags"}  # else MP4 drops what it has no own field for, such as a workflow
@@ -45,21 +45,20 @@ def join(
 ) -> list[str]:
     """Returns which tracks did not go along after all, in sentences."""
     notes: list[str] = []
-    with one_sentence(target):
-        if not suffix:
-            _images(parts, target)
+    if not suffix:
+        _images(parts, target)
+        return notes
+    while True:
+        try:
+            _file(parts, target, suffix, plan, extras, tracks, should_stop, tags)
             return notes
-        while True:
-            try:
-                _file(parts, target, suffix, plan, extras, tracks, should_stop, tags)
-                return notes
-            except TrackError as error:
-                instead = error.track and encoded_instead(error.track, extras, suffix)
-                name = f"{extras.video.name}: {error.track.name if error.track else 'sound and subtitles'}"
-                done = f"encoded as {instead.sound.encoder}" if instead else "left out"
-                notes.append(f"{name} had to be {done} ({error.reason}).")
-                kept = [instead if track is error.track else track for track in tracks if error.track]
-                tracks = [track for track in kept if track is not None]
+        except TrackError as error:
+            instead = error.track and encoded_instead(error.track, extras, suffix)
+            name = f"{extras.video.name}: {error.track.name if error.track else 'sound and subtitles'}"
+            done = f"encoded as {instead.sound.encoder}" if instead else "left out"
+            notes.append(f"{name} had to be {done} ({error.reason}).")
+            kept = [instead if track is error.track else track for track in tracks if error.track]
+            tracks = [track for track in kept if track is not None]
 
 
 class TrackError(Exception):

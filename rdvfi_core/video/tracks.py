@@ -9,6 +9,7 @@ from fractions import Fraction
 from .audio import PLEASANT
 from .reader import Survey, VideoFile
 from .sound_formats import SoundFormat, sound_format, takes, usual_layout
+from .streams import film_of, is_film
 from .timemap import TimeMap
 
 
@@ -96,6 +97,11 @@ def _others(extras: Extras, source, suffix: str) -> tuple[list[Track], list[str]
         tracks += [Track("attachments", i, stream.name or f"attachment {i + 1}") for i, stream in enumerate(attached)]
     elif attached:
         notes.append(f"{len(attached)} attachments (fonts, pictures) are left out: .mkv alone carries them.")
+    film = film_of(source)
+    pictures = sum(stream is not film and not is_film(stream) for stream in source.streams.video)
+    data = len(source.streams.data)
+    if data or pictures:
+        notes.append(f"{data} data streams (time code, telemetry) and {pictures} cover pictures are left out.")
     return tracks, notes
 
 
