@@ -1,4 +1,5 @@
-"""Motion in between learns from RIFE's flows at any moment (the teacher), from true frames and from LPIPS.
+"""Motion in between learns from RIFE's flows at any moment (the teacher), from panned photographs, whose motion is
+exact, from true frames and from LPIPS.
 
 The teacher counts where its own frame is nearer to the truth than the student's, so that the student can pass it.
 phi1's features are frozen."""
@@ -26,7 +27,9 @@ from .engine import Losses, Run, Sheet, TrainingPlan, frozen, trained
 from .processes import Share
 from .windows import Cutting, Footage, WindowBatch
 
-CUTTING = Cutting(gaps=(2, 2, 4, 4, 6, 8, 8, 12, 16, 24), ratios=(1.0,), zooms=(0.5, 1.3), at_ends=0.1, beside=0.4)
+CUTTING = Cutting(
+    gaps=(2, 2, 4, 4, 6, 8, 8, 12, 16, 24), ratios=(1.0,), zooms=(0.5, 1.3), at_ends=0.1, panned=0.35, beside=0.5
+)
 FLOW, SHARE, FRAME, LPIPS = 0.1, 0.2, 1.0, 0.2  # weights of the terms
 FLOW_PX = 10.0  # motion whose errors count half
 COARSER = 0.8  # weight of a step against the next finer one
@@ -65,9 +68,13 @@ def train_between(
         truth = truth_of(window)
         with mixed(plan.device):
             found, image0, image1, tau = student(window)
-            with torch.no_grad():
-                taught = teacher(image0, image1, tau)
             frame, share = merged(found, image0, image1, tau)
+            if window.exact is None:
+                with torch.no_grad():
+                    taught = teacher(image0, image1, tau)
+            else:  # a camera's motion, which says nothing of shares
+                to0, to1 = window.exact.flatten(0, 1).split(2, 1)
+                taught = Taught(to0, to1, share.detach(), truth)
             terms = between_losses(found, taught, frame, share, truth)
             some = ((tau > 0) & (tau < 1)).nonzero()[:: len(window.times), 0]  # LPIPS is dear
             terms["lpips"] = lpips(frame[some], truth[some]).sum() / max(1, len(some))
@@ -79,7 +86,8 @@ def train_between(
         truth = truth_of(window)
         with torch.no_grad(), mixed(plan.device):
             found, image0, image1, tau = student(window)
-            frame, taught = merged(found, image0, image1, tau)[0], teacher(image0, image1, tau).frame
+            frame, _ = merged(found, image0, image1, tau)
+            taught = teacher(image0, image1, tau).frame
         rows = {}
         for i in range(0, min(8, len(tau)), 2):
             pictures = (image0[i], truth[i], frame[i].clamp(0, 1), taught[i].clamp(0, 1), image1[i])

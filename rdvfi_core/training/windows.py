@@ -35,6 +35,7 @@ class Cutting:
     ratios: tuple[float, ...] = RATIOS
     zooms: tuple[float, float] = (0.8, 1.3)  # least and most: 1 is the motion grid of whole frames
     at_ends: float = 0.0  # share of targets that are one of the ends themselves
+    panned: float = 0.0  # share of batches that are panned photographs, with exact motion
     beside: float = 0.0  # share of batches that show the frames as far before and after the ends as these lie apart
 
 
@@ -49,6 +50,7 @@ class WindowBatch:
     knots: Tensor  # (P, M, 3, h, w) on the motion grid: I0, the keyframes, I1
     knot_times: tuple[float, ...]  # M of them
     beside: Tensor | None = None  # (P, 2, 3, h, w) on the motion grid: at the times -1 and 2
+    exact: Tensor | None = None  # (P, T, 4, h, w) f_{tau->0} and f_{tau->1} at the T targets, of panned photographs
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]:  # (P, 3, h, w) each, on the motion grid
@@ -104,7 +106,9 @@ class Windows(IterableDataset):
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
             ratio = self.cutting.ratios[_integer(len(self.cutting.ratios), generator)]
             size = tuple(round(side / ratio) for side in self.crop)
-            if torch.rand((), generator=generator) < self.rendered:
+            if self.cutting.panned and torch.rand((), generator=generator) < self.cutting.panned:
+                yield self._pan(bank, size, generator)
+            elif torch.rand((), generator=generator) < self.rendered:
                 yield self._render(bank, size, generator)
             else:
                 store = store or self._store()

@@ -6,6 +6,7 @@ import torch
 from rdvfi_core.evaluation.motion import BASELINES, SPANS, endpoint_errors, held_out_pairs, network_flow, to_markdown
 from rdvfi_core.keyframes.autoencoder import Autoencoder
 from rdvfi_core.motion.adjacent import AdjacentMotion
+from rdvfi_core.motion.between import Between
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,6 @@ def test_the_set_is_fixed_and_spans_grow(pairs):
 
 def test_a_network_is_measured_and_the_table_names_every_method(pairs):
     torch.manual_seed(0)
-    flow = network_flow(AdjacentMotion().eval(), Autoencoder().eval(), torch.device("cpu"))
+    flow = network_flow(AdjacentMotion().eval(), Between().eval(), Autoencoder().eval(), torch.device("cpu"))
     table = to_markdown(endpoint_errors(iter(pairs[:3]), {"phi1": flow, "zero": BASELINES["zero"]}))
     assert "| phi1 |" in table and "| zero |" in table and "neighbours, visible px" in table
