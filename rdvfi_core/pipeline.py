@@ -304,9 +304,9 @@ class Interpolator:
     @torch.no_grad()
     def _views(self, *small: Tensor) -> tuple[View, ...]:  # (1, 3, h, w) each
         with mixed(self.device, self.dtype):
-            latents = self.networks["autoencoder"].encode(torch.cat(small))
+            latents = self.networks["autoencoder"].encode(images := torch.cat(small))  # a copy: frames are let go
             features = self.networks["motion"].encode(latents.contiguous(memory_format=torch.channels_last))
-        return tuple(View(image, features[i : i + 1]) for i, image in enumerate(small))
+        return tuple(View(images[i : i + 1], features[i : i + 1]) for i in range(len(images)))
 
     def _keyframes(self, first: View, second: View, count, seed, steps, generated, should_stop) -> Keyframes:
         autoencoder, small = self.networks["autoencoder"], (first.small, second.small)

@@ -17,13 +17,10 @@ from rdvfi_core.video.colour import to_integers, to_rgb, to_tensor
 from rdvfi_core.video.convert import Choices, convert, make_job
 
 
-@pytest.mark.parametrize("at_once", [1, 4])
-def test_tensors_of_a_long_video_take_no_more_than_those_of_a_short_one(tmp_path, monkeypatch, at_once):
-    """at_once: pairs of phase 1, one on a CPU and several on a GPU."""
+def test_tensors_of_a_long_video_take_no_more_than_those_of_a_short_one(tmp_path, monkeypatch):
     monkeypatch.setattr(parts.split, "__defaults__", (12, 4))
     monkeypatch.setattr(motion_size, "__defaults__", (64 * 96,))
     interpolator = Interpolator(random_networks(), "cpu")
-    monkeypatch.setattr(interpolator, "pairs_at_once", lambda height, width: at_once)
     frames = [to_integers(frame) for frame in moving(5, (2, 1), 64, 96)]
 
     def bytes_of(count: int) -> int:
