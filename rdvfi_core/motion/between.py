@@ -9,7 +9,7 @@ is learned is
     f_{tau->0} = -tau v0        f_{tau->1} = (1 - tau) v1        v0 = v1 where things move straight and evenly
 
 so that at either end the motion to itself is exactly none. Where the pair is one of a clip's, the frames before and
-after it are warped to tau along the same velocities, and where they do not fit, the way is bent.
+after it are warped to tau along the same velocities, and where they are alike a little further on, the way is bent.
 Directions and units: `conventions`.
 """
 
@@ -87,21 +87,7 @@ class Between(nn.Module):
     ) -> MotionBetween:
         count = times.shape[1]
         tau = times.reshape(-1, 1, 1, 1)
-        beside = None if before is None and after is None else (before, after)
-
-        def warped(values: Tensor, flow: Tensor) -> Tensor:  # of P pairs, to B moments
-            return backward_warp(values if count == 1 else values.repeat_interleave(count, 0), flow)
-
-        def bent(found: Tensor, warps: tuple[Tensor, Tensor], stride: int, reach: int, of) -> Tensor:
-            """How the frames beside the pair lie to those within it; zeros where there is none."""
-            maps = []
-            for side, velocity, warp in zip(beside, found[:, :4].split(2, 1), warps, strict=True):
-                if side is None:
-                    maps.append(warp.new_zeros(len(warp), (2 * reach + 1) ** 2 + 1, *warp.shape[-2:]))
-                else:
-                    there = warped(of(side.view), (side.time - tau) * velocity / stride)
-                    maps += [around(warp, there, reach), torch.ones_like(warp[:, :1])]
-            return torch.cat(maps, 1)
+        sides = _Sides(before, after, tau)
 
         ways = along_straight_ways(first.features.match, second.features.match, times)
         pooled = torch.cat([F.avg_pool2d(view.features.match, 2) for view in (first, second)], 1)
@@ -114,23 +100,21 @@ class Between(nn.Module):
         def compared(view: View) -> Tensor:
             return self.compare(view.features.match)
 
-        found = _enlarge(found, 2)
+        found = sides.bend(_enlarge(found, 2), first, second, _matches, 8, NEARBY)
         to0, to1 = (flow / 8 for flow in _flows(found, tau))
-        warps = warped(compared(first), to0), warped(compared(second), to1)
-        bend = None if beside is None else self.bend(bent(found, warps, 8, NEARBY, compared))
-        more, state, _ = self.middle(torch.cat((*warps, around(*warps, NEARBY), state, _known(found, tau)), 1), bend)
+        warps = _warped(compared(first), to0), _warped(compared(second), to1)
+        told = sides.read(self.bend, found, warps, compared, 8, NEARBY)
+        more, state, _ = self.middle(torch.cat((*warps, around(*warps, NEARBY), state, _known(found, tau)), 1), told)
         found = found + more
-        full = _flows(_enlarge(found, 8), tau)
-        steps.append(full)
+        steps.append(_flows(_enlarge(found, 8), tau))
 
-        images = (F.pixel_unshuffle(warped(v.small, f), 4) for v, f in zip((first, second), full, strict=True))
-        found = _enlarge(found, 2)
+        found = sides.bend(_enlarge(found, 2), first, second, _fine, 4, CLOSE)
+        full = _flows(_enlarge(found, 4), tau)
+        images = (F.pixel_unshuffle(_warped(v.small, f), 4) for v, f in zip((first, second), full, strict=True))
         to0, to1 = (flow / 4 for flow in _flows(found, tau))
-        warps = warped(first.features.fine, to0), warped(second.features.fine, to1)
-        bend = None
-        if beside is not None:
-            bend = self.bend_fine(bent(found, warps, 4, CLOSE, lambda view: view.features.fine))
-        more, _, state = self.fine(torch.cat((*warps, *images, state, _known(found, tau)), 1), bend)
+        warps = _warped(first.features.fine, to0), _warped(second.features.fine, to1)
+        told = sides.read(self.bend_fine, found, warps, _fine, 4, CLOSE)
+        more, _, state = self.fine(torch.cat((*warps, *images, state, _known(found, tau)), 1), told)
         found = convex_upsample(found + more, self.upsampling(state), 4)
         return MotionBetween(*_flows(found, tau), *found[:, 4:].split(1, 1), tuple(steps))
 
@@ -169,6 +153,60 @@ class _Context(nn.Module):
         return x + F.interpolate(wide, x.shape[-2:], mode="bilinear", align_corners=False)
 
 
+class _Sides:
+    """The frames beside the pair. A pixel that is at x at tau, and speeds up by `curve` px over the square of the
+    pair's time, lies at any time t at
+
+        x + (t - tau) u + curve (t (t - 1) - tau (tau - 1)) / 2
+        v0 = u - curve (1 - tau) / 2        v1 = u + curve tau / 2
+
+    so that the frames beside the pair tell the curve by how far from the even way they are alike."""
+
+    def __init__(self, before: Beside | None, after: Beside | None, tau: Tensor):
+        self.given, self.tau = (before, after), tau
+        self.curve: Tensor | None = None  # (B, 2, h, w) px of the motion grid, once it was asked for
+
+    def bend(self, found: Tensor, first: View, second: View, of, stride: int, reach: int) -> Tensor:
+        """`found`, its velocities corrected by what the frames beside the pair say of the curve."""
+        if self.given == (None, None):
+            return found
+        tau = self.tau
+        self.curve = torch.zeros_like(found[:, :2]) if self.curve is None else _enlarge(self.curve, 2)
+        warps = [_warped(of(v), f / stride) for v, f in zip((first, second), _flows(found, tau), strict=True)]
+        offsets = [
+            2 * stride / (side.time * (side.time - 1)) * mean_offset(F.avg_pool2d(alike, 3, 1, 1), reach)
+            for side, alike in zip(self.given, self._alike(found, warps, of, stride, reach), strict=True)
+            if side is not None
+        ]
+        more = sum(offsets) / len(offsets)
+        self.curve = self.curve + more
+        return found + torch.cat(((tau - 1) / 2 * more, tau / 2 * more, torch.zeros_like(more)), 1)
+
+    def read(self, layer: nn.Module, found: Tensor, warps, of, stride: int, reach: int) -> Tensor | None:
+        """What a layer makes of how like they are."""
+        if self.given == (None, None):
+            return None
+        maps = []
+        for alike in self._alike(found, warps, of, stride, reach):
+            here = torch.zeros_like(warps[0][:, :1])
+            maps += [here.expand(-1, (2 * reach + 1) ** 2, -1, -1), here] if alike is None else [alike, here + 1]
+        return layer(torch.cat(maps, 1))
+
+    def _alike(self, found: Tensor, warps, of, stride: int, reach: int) -> list[Tensor | None]:
+        """Of each side: around the place where the way so far leads, how like the nearer image it is."""
+        return [
+            None
+            if side is None
+            else around(warp, _warped(of(side.view), self._way(velocity, side.time) / stride), reach)
+            for side, velocity, warp in zip(self.given, found[:, :4].split(2, 1), warps, strict=True)
+        ]
+
+    def _way(self, velocity: Tensor, time: float) -> Tensor:  # f_{tau->time}
+        tau = self.tau
+        even = velocity + self.curve * ((1 - tau) / 2 if time < 0 else -tau / 2)
+        return (time - tau) * even + self.curve * ((time * (time - 1) - tau * (tau - 1)) / 2)
+
+
 def along_straight_ways(
     match0: Tensor,  # (P, C, h/8, w/8)
     match1: Tensor,
@@ -201,6 +239,26 @@ def _mean_way(scores: Tensor) -> Tensor:  # (B, WAYS, h, w) logits -> (B, 6, h, 
     shares = scores.softmax(1).unflatten(1, (len(y), len(x)))
     mean = 16 * torch.stack(((shares.sum(1) * x.view(-1, 1, 1)).sum(1), (shares.sum(2) * y.view(-1, 1, 1)).sum(1)), 1)
     return torch.cat((mean, mean, torch.zeros_like(mean)), 1)
+
+
+def mean_offset(scores: Tensor, reach: int) -> Tensor:  # (B, (2 reach + 1)^2, h, w) logits -> (B, 2, h, w) cells
+    offsets = torch.arange(-reach, reach + 1, device=scores.device, dtype=torch.float32).view(-1, 1, 1)
+    shares = scores.float().softmax(1).unflatten(1, (2 * reach + 1,) * 2)
+    return torch.stack(((shares.sum(1) * offsets).sum(1), (shares.sum(2) * offsets).sum(1)), 1)
+
+
+def _matches(view: View) -> Tensor:
+    return view.features.match
+
+
+def _fine(view: View) -> Tensor:
+    return view.features.fine
+
+
+def _warped(values: Tensor, flow: Tensor) -> Tensor:
+    """Values of P pairs at B moments, moment by moment within a pair."""
+    count = len(flow) // len(values)
+    return backward_warp(values if count == 1 else values.repeat_interleave(count, 0), flow)
 
 
 def around(first: Tensor, second: Tensor, reach: int) -> Tensor:

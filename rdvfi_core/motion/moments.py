@@ -14,7 +14,8 @@ from ..pixels.warp import backward_warp
 from ..trajectory.cubic import parabola_weights
 from ..trajectory.flow_pair import FlowPair
 from ..trajectory.trajectory import Trajectory
-from .between import Beside, Between, View
+from .adjacent import Features
+from .between import Beside, Between, MotionBetween, View
 
 ON_CPU_AT_ONCE = 3  # moments; more take memory and no less time
 MOST_MOMENTS = 7  # of a pair that each get a knot of their own; more are sampled from as many knots, evenly spaced
@@ -35,7 +36,7 @@ def flows_between(
 
     def found(batch: list[float]) -> list[FlowPair]:
         tau = torch.tensor(batch, dtype=torch.float32, device=first.small.device).expand(pairs, -1)
-        motion = between(first, second, tau, before, after)
+        motion = both_ways(between, first, second, tau, before, after)
         seen = torch.cat((motion.seen0, motion.seen1), 1).float().sigmoid()
         seen = seen / seen.amax(1, keepdim=True)  # only their ratio is learned: what is seen better counts as seen
         maps = (motion.to0, motion.to1, *seen.split(1, 1))
@@ -43,6 +44,33 @@ def flows_between(
         return [_flow_pair(first, second, *of_moment) for of_moment in zip(batch, *by_moment, strict=True)]
 
     return list(in_batches(found, times, ON_CPU_AT_ONCE if on_cpu else len(times), memory))
+
+
+def both_ways(
+    between: Between, first: View, second: View, tau: Tensor, before: Beside | None = None, after: Beside | None = None
+) -> MotionBetween:
+    """The mean of what is found in time's own order and in the other one: swapped images give the mirror image,
+    exactly. Both in one pass, but where the frames beside the pair are not as far from it as each other."""
+    mirrored = [None if side is None else Beside(side.view, 1 - side.time) for side in (after, before)]
+    times = [[None if side is None else side.time for side in sides] for sides in ((before, after), mirrored)]
+    if times[0] == times[1]:
+        beside = [
+            None if own is None else Beside(_joined(own.view, other.view), own.time)
+            for own, other in zip((before, after), mirrored, strict=True)
+        ]
+        found = between(_joined(first, second), _joined(second, first), torch.cat((tau, 1 - tau)), *beside)
+        maps = (found.to0, found.to1, found.seen0, found.seen1)
+        own, other = zip(*(map_.chunk(2) for map_ in maps), strict=True)
+    else:
+        found = between(first, second, tau, before, after), between(second, first, 1 - tau, *mirrored)
+        own, other = ((f.to0, f.to1, f.seen0, f.seen1) for f in found)
+    to1, to0, seen1, seen0 = other
+    return MotionBetween(*((a + b) / 2 for a, b in zip(own, (to0, to1, seen0, seen1), strict=True)))
+
+
+def _joined(first: View, second: View) -> View:
+    fields = zip(*(vars(view.features).values() for view in (first, second)), strict=True)
+    return View(torch.cat((first.small, second.small)), Features(*map(torch.cat, fields)))
 
 
 def trajectory_between(

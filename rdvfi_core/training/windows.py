@@ -12,6 +12,7 @@ from torch.utils.data import IterableDataset
 
 from ..conventions import MOTION_AREA
 from ..pixels.warp import resize
+from ..scenes.pans import Pans
 from ..scenes.scenes import draw_scenes
 from ..scenes.textures import Textures
 from .engine import TrainingPlan
@@ -178,6 +179,15 @@ class Windows(IterableDataset):
             rendered.append(torch.cat([scenes.render(t).image for t in (*times, *knots)]))
         images = torch.stack(rendered, 1)
         return self._collect(images[:TARGETS], times, images[TARGETS:])
+
+    def _pan(self, bank: Textures, size: tuple[int, int], generator: torch.Generator) -> WindowBatch:
+        beside = torch.rand((), generator=generator).item() < self.cutting.beside
+        pans = Pans.draw(bank, self.batch, size, generator, beside)
+        times = [_integer(9, generator) / 8 for _ in range(TARGETS)]
+        outside = torch.stack([pans.frame(t) for t in (-1.0, 2.0)]) if beside else None
+        targets, ends = (torch.stack([pans.frame(t) for t in moments]) for moments in (times, (0.0, 1.0)))
+        exact = torch.stack([torch.cat((pans.flow(t, 0.0), pans.flow(t, 1.0)), 1) for t in times], 1)
+        return replace(self._collect(targets, times, ends, outside), exact=exact)
 
     def _collect(
         self, targets: Tensor, times: list[float], knots: Tensor, outside: Tensor | None = None

@@ -116,7 +116,7 @@ def test_moments_and_pairs_do_not_depend_on_each_other(network):
 
 
 def test_frames_beside_the_pair_are_looked_at_where_the_motion_leads(network):
-    """Which one it is, and when, matters; without weights for them they change nothing."""
+    """Which one it is, and when, matters."""
     first, second = pair()
     other, tau = view(random_features(7)[..., 4:24], 8), torch.tensor([[0.5]])
     plain = network(first, second, tau)
@@ -126,11 +126,29 @@ def test_frames_beside_the_pair_are_looked_at_where_the_motion_leads(network):
     )
     for a, b in ((plain, before), (before, earlier), (before, after)):
         assert (a.to0 - b.to0).abs().max() > 1e-3
-    untaught = Between(16, 8, (12, 12, 12)).eval()
-    untaught.load_state_dict(network.state_dict())
-    for head in (untaught.bend, untaught.bend_fine):
-        torch.nn.init.zeros_(head.weight)
-    torch.testing.assert_close(untaught(first, second, tau, Beside(other, -1.0)).to0, plain.to0)
+
+
+@pytest.mark.parametrize("sides", ["both", "before", "after"])
+def test_the_frames_beside_the_pair_tell_how_it_speeds_up(sides):
+    """Before training: places lie at 8 px of t + 8 px of t (t - 1) in x, so that their curve is 16 px."""
+    whole = 6 * F.normalize(torch.randn(1, 64, 40, 90, generator=torch.Generator().manual_seed(3)), dim=1)
+    whole = 5 * F.avg_pool2d(whole, 3, 1, 1)
+
+    def at(t: int) -> View:
+        cells = t + t * (t - 1)
+        return view(whole[..., 8:20, 30 - cells : 50 - cells], seed=1)
+
+    untaught = Between(64, 8, (12, 12, 12)).eval()
+    untaught.bend_fine.weight.data.zero_()
+    beside = Beside(at(-1), -1.0), Beside(at(2), 2.0)
+    given = [side if sides in ("both", name) else None for name, side in zip(("before", "after"), beside, strict=True)]
+    inner = (0, 0, slice(36, 60), slice(64, 96))
+    with torch.no_grad():
+        even = untaught(at(0), at(1), torch.tensor([[0.5]])).steps[1]
+        bent = untaught(at(0), at(1), torch.tensor([[0.5]]), *given).steps[1]
+    assert even[0][inner].mean() == pytest.approx(-4, abs=1.5) and even[1][inner].mean() == pytest.approx(4, abs=1.5)
+    assert bent[0][inner].mean() - even[0][inner].mean() == pytest.approx(2, abs=0.8)  # at 1/2 it lies 2 px behind
+    assert bent[1][inner].mean() - even[1][inner].mean() == pytest.approx(2, abs=0.8)
 
 
 def test_gradients_reach_every_parameter(network):
