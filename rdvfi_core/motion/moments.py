@@ -83,26 +83,25 @@ def trajectory_between(
     memory: Memory = TORCH,
 ) -> Trajectory:
     """Of one pair, through knots of their own motion, evenly spaced, and both ends. What leads from a knot to its
-    neighbours lies on the parabola through the knot and where its pixels are in both images."""
+    neighbours lies on the parabola through the knot and where its pixels are in both images; an end's pixels are only
+    known in the other one, so they go where the knot beside it has them from."""
     times = (0.0, *uniform_times(knots), 1.0)
     flows = FlowPair.batch(flows_between(between, first, second, times, before, after, memory))
     maps = {name: getattr(flows, name)[None] for name in ("to0", "to1", "visible0", "visible1", "colour")}
-    steps = [_neighbours(times, k, flows.to0[k : k + 1], flows.to1[k : k + 1]) for k in range(len(times))]
-    previous, following = (torch.cat(side)[None] for side in zip(*steps, strict=True))
+    steps = [_neighbours(times, k, flows.to0[k : k + 1], flows.to1[k : k + 1]) for k in range(1, len(times) - 1)]
+    still, (to0, to1) = torch.zeros_like(flows.to0[:1]), (map_.split(1) for map_ in (flows.to0, flows.to1))
+    leaving = -backward_warp(to0[1], times[1] * to1[0])
+    coming = -backward_warp(to1[-2], (1 - times[-2]) * to0[-1])
+    previous = torch.cat((still, *(step[0] for step in steps), coming))[None]
+    following = torch.cat((leaving, *(step[1] for step in steps), still))[None]
     hidden = torch.minimum(maps["visible0"], maps["visible1"]) - 1
     return Trajectory(times, previous=previous, next=following, importance=HIDDEN_IMPORTANCE * hidden, **maps)
 
 
 def _neighbours(times: Sequence[float], k: int, to0: Tensor, to1: Tensor) -> tuple[Tensor, Tensor]:
-    """f_{k->k-1} and f_{k->k+1} of knot k, none beyond the ends."""
-
-    def leads(to: int) -> Tensor:
-        if not 0 <= to < len(times):
-            return torch.zeros_like(to0)
-        at0, at1 = parabola_weights(times[k], times[to])
-        return at0 * to0 + at1 * to1
-
-    return leads(k - 1), leads(k + 1)
+    """f_{k->k-1} and f_{k->k+1} of a knot between the ends."""
+    weights = (parabola_weights(times[k], times[to]) for to in (k - 1, k + 1))
+    return tuple(at0 * to0 + at1 * to1 for at0, at1 in weights)
 
 
 def _flow_pair(

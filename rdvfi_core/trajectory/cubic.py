@@ -46,11 +46,8 @@ def cubic_velocity_weights(times: Sequence[float], tau: float) -> list[float]:
 
 
 def parabola_weights(here: float, there: float) -> tuple[float, float]:
-    """For a pixel at the time `here`, whose places at the times 0 and 1 are known: their weights in its displacement to
-    the time `there` along the parabola through all three. At an end itself the way is straight."""
-    if here in (0.0, 1.0):
-        length = abs(there - here)
-        return (0.0, length) if here == 0 else (length, 0.0)
+    """For a pixel at the time `here`, between 0 and 1, whose places at these are known: their weights in its
+    displacement to the time `there` along the parabola through all three."""
     return (there - here) * (there - 1) / here, (there - here) * there / (1 - here)
 
 
