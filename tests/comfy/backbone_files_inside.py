@@ -40,6 +40,7 @@ def estimator_of_wans_latents() -> dict:
     configs = {
         "autoencoder": {"channels": 16, "width": 8, "space": "wan21"},
         "motion": {"latent_channels": 16, "fine": 8, "width": 16, "hidden": 12},
+        "between": {"match": 16, "fine": 8, "widths": [12, 12, 12]},
         "fusion": {"fine": 8, "hidden": 12},
     }
     shipped = weights.load(weights.shipped())

@@ -78,7 +78,7 @@ def test_svd_knows_both_ends(inside):
 
 def test_comfyui_loads_what_was_converted(inside):
     found = dict(inside["converted_files"])
-    assert found.pop("networks") == ["autoencoder", "fusion", "keyframe_synthesis", "motion", "synthesis"]
+    assert found.pop("networks") == ["autoencoder", "between", "fusion", "keyframe_synthesis", "motion", "synthesis"]
     assert found == {"unknown before": True, "model": True, "system": True, "LoRA": True, "SVD's names": True}
 
 

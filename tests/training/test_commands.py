@@ -133,7 +133,7 @@ def test_both_stages_of_the_paper_write_a_whole_set(tmp_path):
     assert train("decoding", tmp_path / "one", *small) == 0
     assert train("generator", tmp_path / "two", *small, "--weights", tmp_path / "one" / "weights.safetensors") == 0
     found = load_networks(tmp_path / "two" / "weights.safetensors")
-    assert set(found) == {"autoencoder", "motion", "fusion", "synthesis", "keyframe_synthesis", "generator"}
+    assert set(found) == {"autoencoder", "motion", "between", "fusion", "synthesis", "keyframe_synthesis", "generator"}
     Interpolator(found)
     config = json.loads((tmp_path / "two" / "config.json").read_text())
     assert config["run"]["terms"] == "full" and config["run"]["loss"].startswith("stand-in for 0.2 LPIPS")
