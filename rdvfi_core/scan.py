@@ -217,10 +217,11 @@ def _is_cut(i: int, news: list[New], longer: list[float], threshold: float) -> b
 
 
 def _is_still_beside(i: int, news: list[New]) -> bool:
-    """Just before and just after it, and most of the time around: slides, whose letters are all found elsewhere too."""
+    """Just before and just after it, for longer than an animation holds its drawings: slides, whose letters are all
+    found elsewhere too."""
     around = news[max(0, i - AROUND) : i] + news[i + 1 : i + 1 + AROUND]
-    beside = news[max(0, i - 1) : i] + news[i + 1 : i + 2]
-    return len(around) >= AROUND and all(new == NOTHING for new in beside) and around.count(NOTHING) * 2 > len(around)
+    beside = news[max(0, i - LONGEST_RUN - 1) : i] + news[i + 1 : i + 2 + LONGEST_RUN]
+    return len(around) >= AROUND and all(new == NOTHING for new in beside)
 
 
 def _repeated(changes: list[float]) -> list[int]:

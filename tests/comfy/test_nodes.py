@@ -201,8 +201,10 @@ def test_grey_and_alpha(server, channels):
     assert frames.shape[:3] == (3, HEIGHT, WIDTH)
     truth = moved(SHIFT // 2, disc[..., None])[..., 0]
     assert (frames[1, ..., -1] - truth).abs().mean() < 0.03
-    if channels == 4:
-        assert frames.shape[-1] == 4 and psnr(frames[1, ..., :3], moved(SHIFT // 2)) > 33
+    if channels == 4:  # what is transparent has no colour
+        seen = frames[1, ..., :3] * frames[1, ..., 3:]
+        assert frames.shape[-1] == 4 and psnr(seen, moved(SHIFT // 2) * truth[..., None]) > 33
+        assert not frames[1, ..., :3][frames[1, ..., 3] == 0].any()
 
 
 def test_tracks_follow_the_motion_and_core_draws_them(server, pair):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rdvfi_core.errors import Interrupted
 from rdvfi_core.scan import Scan, scan
+from rdvfi_core.scenes.sample import sample_scene
 
 HEIGHT, WIDTH = 96, 160
 
@@ -197,3 +198,9 @@ def test_a_standstill_and_a_clip_that_ends_elsewhere_do_not_close():
     assert not scan(still).closes and not scan(noisy(still, 0.005)).closes
     assert not scan(shot(0)).closes
     assert not scan(wheel(9), duplicates="keep").closes
+
+
+def test_an_animation_on_twos_has_no_cuts():
+    """Three drawings, each held for two frames, look like slides that are shown very briefly."""
+    scene = sample_scene(192, 256)
+    assert cuts([scene.render(i // 2 * 0.4).image[0] for i in range(6)]) == ()
