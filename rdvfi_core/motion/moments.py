@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from ..trajectory.flow_pair import FlowPair
 from ..trajectory.trajectory import Trajectory
 from .adjacent import Features
 from .between import Beside, Between, MotionBetween, View
+from .refinement import align
 
 ON_CPU_AT_ONCE = 3  # moments; more take memory and no less time
 MOST_MOMENTS = 7  # of a pair that each get a knot of their own; more are sampled from as many knots, evenly spaced
@@ -36,7 +38,7 @@ def flows_between(
 
     def found(batch: list[float]) -> list[FlowPair]:
         tau = torch.tensor(batch, dtype=torch.float32, device=first.small.device).expand(pairs, -1)
-        motion = both_ways(between, first, second, tau, before, after)
+        motion = aligned(both_ways(between, first, second, tau, before, after), first, second, tau)
         seen = torch.cat((motion.seen0, motion.seen1), 1).float().sigmoid()
         seen = seen / seen.amax(1, keepdim=True)  # only their ratio is learned: what is seen better counts as seen
         maps = (motion.to0, motion.to1, *seen.split(1, 1))
@@ -66,6 +68,18 @@ def both_ways(
         own, other = ((f.to0, f.to1, f.seen0, f.seen1) for f in found)
     to1, to0, seen1, seen0 = other
     return MotionBetween(*((a + b) / 2 for a, b in zip(own, (to0, to1, seen0, seen1), strict=True)))
+
+
+def aligned(motion: MotionBetween, first: View, second: View, tau: Tensor) -> MotionBetween:
+    """Both flows corrected by what the images' gradients say of the rest between their warps (`refinement.align`), each
+    by its part of the way. Gradients pass as if nothing had been changed."""
+    image0, image1 = (view.small.repeat_interleave(tau.shape[1], 0) for view in (first, second))
+    with torch.no_grad():
+        warps = backward_warp(image0, motion.to0), backward_warp(image1, motion.to1)
+        flows = torch.cat((motion.to1, motion.to0))
+        forward, backward = (align(flows, torch.cat(warps), torch.cat((image1, image0))) - flows).chunk(2)
+        missing, tau = (forward - backward) / 2, tau.reshape(-1, 1, 1, 1)
+    return replace(motion, to0=motion.to0 - tau * missing, to1=motion.to1 + (1 - tau) * missing)
 
 
 def _joined(first: View, second: View) -> View:

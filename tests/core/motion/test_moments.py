@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from panned import HEIGHT, INNER, PAN, WIDTH, even, ground
 from small_networks import random_networks, textured
 
 from rdvfi_core import Interpolator
 from rdvfi_core.image_pair import ImagePair
 from rdvfi_core.motion.between import Beside, MotionBetween, View
-from rdvfi_core.motion.moments import both_ways, flows_between, trajectory_between
+from rdvfi_core.motion.moments import aligned, both_ways, flows_between, trajectory_between
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def test_flows_do_not_depend_on_how_many_moments_are_asked_for(interpolator, vie
 
 def test_a_trajectory_passes_through_its_knots_and_between_them_on_cubics(views, monkeypatch):
     monkeypatch.setattr("rdvfi_core.motion.moments.both_ways", lambda network, *given: network(*given))
+    monkeypatch.setattr("rdvfi_core.motion.moments.aligned", lambda motion, *views: motion)
     found = trajectory_between(accelerated, *views[:2], knots=3)
     assert found.times == (0.0, 0.25, 0.5, 0.75, 1.0)
     inner = (0, 0, slice(20, 40), slice(30, 60))
@@ -65,3 +67,15 @@ def test_a_trajectory_passes_through_its_knots_and_between_them_on_cubics(views,
         at = 12 * tau + 6 * tau * (tau - 1)
         flow = found.sample(tau)
         assert (flow.to0[inner] + at).abs().max() < 1e-3 and (flow.to1[inner] - (12 - at)).abs().max() < 1e-3
+
+
+def test_what_the_warps_still_miss_is_shared_by_both_flows():
+    """The ground pans by (9, 4) px; the flows at 1/3 make it (9.6, 3.7)."""
+    image0, image1 = ground(), ground(*PAN)
+    views = [View(image, None) for image in (image0, image1)]
+    wrong = even(PAN[0] + 0.6, PAN[1] - 0.3)
+    given = MotionBetween(-wrong / 3, 2 * wrong / 3, *torch.zeros(2, 1, 1, HEIGHT, WIDTH))
+    found = aligned(given, *views, torch.tensor([[1 / 3]]))
+    for flow, part in ((found.to0, -1 / 3), (found.to1, 2 / 3)):
+        error = torch.linalg.vector_norm(flow - part * even(*PAN), dim=1)[..., INNER, INNER]
+        assert error.mean() < 0.3 * abs(part) * torch.linalg.vector_norm(torch.tensor((0.6, -0.3)))
