@@ -60,8 +60,12 @@ class Pictures(Sequence[Tensor]):
 
     def rgb(self, index: int, ground: float = 0.0) -> Tensor:  # (1, 3, H, W)
         """What is seen where there is alpha, before black or another grey."""
-        frame = self[index]
-        return (on_ground(frame, ground) if self.channels == 4 else frame.expand(3, -1, -1))[None]
+        if self.channels == 4:
+            return on_ground(self[index], ground)[None]
+        if self.on_white:
+            return self[index][None]
+        planes = self.images[index : index + 1].movedim(-1, 1)  # of one layout in memory, for networks that round by it
+        return (planes.clamp(0, 1) if self.goes_beyond else planes).expand(-1, 3, -1, -1)
 
     def alpha(self, index: int) -> Tensor | None:  # (1, 1, H, W)
         return self[index][None, 3:] if self.channels == 4 else None

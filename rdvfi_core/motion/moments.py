@@ -19,7 +19,7 @@ from .adjacent import Features
 from .between import Beside, Between, MotionBetween, View
 from .refinement import align
 
-ON_CPU_AT_ONCE = 3  # moments; more take memory and no less time
+ON_CPU_AT_ONCE = 1  # moment, in both orders of time; more take memory and no less time
 MOST_MOMENTS = 7  # of a pair that each get a knot of their own; more are sampled from as many knots, evenly spaced
 HIDDEN_IMPORTANCE = 4.0  # what a pixel that one of the images hides loses in the splat, as a log-weight
 
