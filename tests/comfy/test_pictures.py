@@ -107,7 +107,7 @@ def test_frames_with_alpha_through_create_video(server, container):
     assert result.error is None
     frames = decoded(listed(server, result)[0])
     assert frames.shape == (6, HEIGHT, WIDTH, 3 if container == "mp4" else 4)
-    said = "no alpha channel: transparency is left out" in result.outputs["plan"]["text"][0]
+    said = "no alpha channel: what is transparent becomes white" in result.outputs["plan"]["text"][0]
     assert said == (container == "mp4")
     if container != "mp4":
         assert frames[:, 30:70, 36:76, 3].mean() > 250 and frames[:, :12, :, 3].mean() < 5
@@ -137,7 +137,7 @@ import pack.nodes.interpolate as module
 module.scan = None  # any work at all would fail
 clip = torch.zeros(41, 480, 832, 3)
 zeros = torch.zeros(1, 2, 256, 448)
-trajectory = TrajectoryValue((), *[zeros] * 8, None, None)
+trajectory = TrajectoryValue((), *[zeros] * 8, False)
 plan = Timeline.multiplied(256).plan(Source.constant(41, exact_fps(24)))
 wish = TimelineValue(plan, exact_fps(24))
 def message(work):
