@@ -12,7 +12,9 @@ from comfy.cli_args import args
 from torch import Tensor, nn
 
 from ..rdvfi_core.conventions import KEYFRAMES
+from ..rdvfi_core.image_pair import ImagePair
 from ..rdvfi_core.memory import Memory, frame_bytes, phase1_bytes
+from ..rdvfi_core.motion.between import View
 from ..rdvfi_core.pipeline import Interpolator
 from ..rdvfi_core.precision import has_fast_bfloat16
 from ..rdvfi_core.weights.networks import load_networks
@@ -48,26 +50,23 @@ class Networks(nn.Module):
     def memory_used_forward(self, shape: Sequence[int], dtype: torch.dtype) -> int:  # (N, H, W, C) -> bytes
         return memory_required(*shape[1:3])
 
-    def extract_features(self, image: Tensor) -> Tensor:
-        """The image itself: what phase 1 reads from it depends on both images."""
-        return image
+    def extract_features(self, image: Tensor) -> View:
+        """What phase 1 reads from an image, once for both of its pairs."""
+        range_of(image, "images")
+        return self.interpolator(image.device).look(image.clamp(0, 1))  # sharpened ones go a little beyond
 
     def forward(self, image0: Tensor, image1: Tensor, timestep: Tensor, cache: dict) -> Tensor:
         """timestep: (B, 1, H, W), constant over each image. The B images of each side are one image, repeated."""
         return self.forward_multi_timestep(image0[:1], image1[:1], timestep[:, 0, 0, 0].tolist(), cache)
 
     def forward_multi_timestep(self, image0: Tensor, image1: Tensor, times: Sequence[float], cache: dict) -> Tensor:
-        """(T, 3, H, W) at all times. Phase 1 is done once per pair and kept in the caller's cache."""
-        interpolator = self.interpolator(image0.device)
-        for image in (image0, image1):
-            range_of(image, "images")
-        image0, image1 = image0.clamp(0, 1), image1.clamp(0, 1)  # resized or sharpened ones go a little beyond
-        ends = cache.get("img0"), cache.get("img1")
-        fitted_ends, trajectory = cache.get("rdvfi", ((), None))
-        if trajectory is None or any(a is not b for a, b in zip(fitted_ends, ends, strict=True)):
-            trajectory = interpolator.fit(image0, image1, should_stop=interrupted)
-            cache["rdvfi"] = ends, trajectory
-        return interpolator.render(image0, image1, trajectory, times, should_stop=interrupted)
+        """(T, 3, H, W) at all times. cache: holds what `extract_features` gave of both images."""
+        interpolator, pair = self.interpolator(image0.device), ImagePair.of(image0.clamp(0, 1), image1.clamp(0, 1))
+        views = cache["img0"], cache["img1"]
+        pair.keep_small(image0.device, *(view.small for view in views))
+        motion = interpolator.between(*views, times, should_stop=interrupted)
+        frames = list(interpolator.stream_pair(pair, motion, times, should_stop=interrupted))
+        return torch.stack(frames)
 
 
 def load_patcher(path: str, precision: str = "auto"):

@@ -91,14 +91,18 @@ class Interpolator:
         return self._whole(pair, motion, times, progress, should_stop)
 
     @torch.no_grad()
+    def look(self, image: Tensor) -> View:  # (1, 3, H, W)
+        """What phase 1 sees of an image: it serves both of a frame's pairs."""
+        return self._views(resize(image.to(self.device, torch.float32), *motion_size(*image.shape[-2:])))[0]
+
+    @torch.no_grad()
     def look_at(self, pair: ImagePair, first: View | None = None) -> tuple[View, View]:
-        """What phase 1 sees of both images. first: of image0, where that was looked at before, as the end of the pair
-        before."""
+        """Of both images. first: of image0, where that was looked at before, as the end of the pair before."""
         if first is None:
             return self._views(*pair.small(self.device))
-        small = resize(pair.image1.to(self.device, torch.float32), *pair.motion_size)
-        pair.keep_small(self.device, first.small, small)
-        return first, *self._views(small)
+        second = self.look(pair.image1)
+        pair.keep_small(self.device, first.small, second.small)
+        return first, second
 
     @torch.no_grad()
     def between(
@@ -297,7 +301,7 @@ class Interpolator:
         """Frames beside the pair lie as far from it as its images from each other."""
         ends = ((before, pair.image0, "before", "image0"), (after, pair.image1, "after", "image1"))
         beside = [None if frame is None else ImagePair.of(frame, end, names=names) for frame, end, *names in ends]
-        views = [None if more is None else self._views(more.small(self.device)[0])[0] for more in beside]
+        views = [None if more is None else self.look(more.image0) for more in beside]
         sides = (None if v is None else Beside(v, time) for v, time in zip(views, (-1.0, 2.0), strict=True))
         return *self.look_at(pair), *sides
 
