@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-INVISIBLE = 1e-3  # alpha below which a colour is not worth knowing
+INVISIBLE = 1 / 255  # alpha that 8 bits may round to none, and whose colour is not worth knowing
 
 
 def ground_for(*images: Tensor) -> float:  # (4, H, W) each
