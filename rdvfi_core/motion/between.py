@@ -2,7 +2,7 @@
 
 Straight motion is known at the ends and must be carried to the moment in between, where it tears. Here every moment
 tau has its motion on its own grid, found in one pass: at 1/16 by what both images have in common along straight ways
-through each place at tau (a bilateral cost volume, after BMBC, Park et al. 2020), of which learned scores choose; at
+through each place at tau (`ways`), of which learned scores choose; at
 1/8 and 1/4 by warping both to tau and looking what is still apart, as IFNet (Huang et al. 2022) does for images. What
 is learned is
 
@@ -21,16 +21,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..blocks import ResidualBlock, convex_upsample, exact, local_correlation, zero_
-from ..pixels.warp import backward_warp, pixel_grid
+from ..blocks import ResidualBlock, convex_upsample, local_correlation, zero_
+from ..pixels.warp import backward_warp
 from .adjacent import Features
+from .ways import LIKENESS, PLACE, WAYS, Ways, along_straight_ways, likeliest_way
 
-REACH = (8, 5)  # cells of 16 px, x and y: the longest ways that the coarsest grid looks along
 NEARBY, CLOSE = 3, 2  # cells of 8 px, and of 4 px, around the match so far
-WAYS = (2 * REACH[0] + 1) * (2 * REACH[1] + 1)
 AROUND, AROUND_FINE = (2 * NEARBY + 1) ** 2, (2 * CLOSE + 1) ** 2
 PX = 16.0  # px of the motion grid that enter the networks as 1
-LIKENESS = 8.0  # about the mean of phi1's similarities, which enters the networks as 1
 STATE = 2 + 2 + 2 + 1  # v0, v1, what is seen of both images, tau
 
 
@@ -59,6 +57,7 @@ class MotionBetween:
     seen0: Tensor  # (B, 1, h, w) logits: what is at tau is seen in I0
     seen1: Tensor  # (B, 1, h, w) logits
     steps: tuple[tuple[Tensor, Tensor], ...] = ()  # to0 and to1 of the coarser grids, each in px of the motion grid
+    scores: tuple[Tensor, ...] = ()  # of all ways, see `Between.far`
 
 
 class Between(nn.Module):
@@ -68,9 +67,11 @@ class Between(nn.Module):
         coarse, middle, narrow = widths
         compared = match // 2
         self.compare = conv(match, compared, 1)
+        self.ways = Ways(operations=operations)
         self.coarse = _Stage(WAYS + 2 * match + 1, coarse, 4, 48, operations)
         self.coarse.body.append(_Context(coarse, _Context(coarse, None, operations), operations))
         self.choose = zero_(conv(coarse, WAYS, 3, padding=1))
+        self.near = zero_(conv(coarse, 9 * 4, 1))
         self.middle = _Stage(2 * compared + AROUND + 48 + STATE, middle, 3, 32, operations)
         self.fine = _Stage(2 * fine + 2 * 3 * 16 + 32 + STATE, narrow, 3, 0, operations)
         self.upsampling = conv(narrow, 9 * 16, 1)
@@ -85,22 +86,16 @@ class Between(nn.Module):
         before: Beside | None = None,
         after: Beside | None = None,
     ) -> MotionBetween:
-        count = times.shape[1]
         tau = times.reshape(-1, 1, 1, 1)
         sides = _Sides(before, after, tau)
-
-        ways = along_straight_ways(first.features.match, second.features.match, times)
-        pooled = torch.cat([F.avg_pool2d(view.features.match, 2) for view in (first, second)], 1)
-        pooled = pooled if count == 1 else pooled.repeat_interleave(count, 0)
-        given = torch.cat((ways / LIKENESS, pooled, tau.expand(-1, 1, *ways.shape[-2:])), 1)
-        found, state, x = self.coarse(given)
-        found = found + _mean_way(F.avg_pool2d(ways, 3, 1, 1, count_include_pad=False) + self.choose(x).float())
-        steps = [_flows(_enlarge(found, 16), tau)]
+        found, state, scores, near = self.far(first, second, times)
+        found = picked(found, near, first, second, tau)
+        steps = [_flows(_enlarge(found, 8), tau)]
 
         def compared(view: View) -> Tensor:
             return self.compare(view.features.match)
 
-        found = sides.bend(_enlarge(found, 2), first, second, _matches, 8, NEARBY)
+        found = sides.bend(found, first, second, _matches, 8, NEARBY)
         to0, to1 = (flow / 8 for flow in _flows(found, tau))
         warps = _warped(compared(first), to0), _warped(compared(second), to1)
         told = sides.read(self.bend, found, warps, compared, 8, NEARBY)
@@ -116,7 +111,22 @@ class Between(nn.Module):
         told = sides.read(self.bend_fine, found, warps, _fine, 4, CLOSE)
         more, _, state = self.fine(torch.cat((*warps, *images, state, _known(found, tau)), 1), told)
         found = convex_upsample(found + more, self.upsampling(state), 4)
-        return MotionBetween(*_flows(found, tau), *found[:, 4:].split(1, 1), tuple(steps))
+        return MotionBetween(*_flows(found, tau), *found[:, 4:].split(1, 1), tuple(steps), scores)
+
+    def far(self, first: View, second: View, times: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor]:
+        """The first step alone, at 1/16: v0, v1 and what is seen; what the next step is told; how likely each way is,
+        before and after what is seen around is taken into account (B, WAYS, h/16, w/16), as logits; and what `picked`
+        takes."""
+        ways = along_straight_ways(first.features.match, second.features.match, times)
+        likely = self.ways(ways)
+        pooled = torch.cat([F.avg_pool2d(view.features.match, 2) for view in (first, second)], 1)
+        pooled = pooled if times.shape[1] == 1 else pooled.repeat_interleave(times.shape[1], 0)
+        tau = times.reshape(-1, 1, 1, 1).expand(-1, 1, *ways.shape[-2:])
+        more, state, x = self.coarse(torch.cat((likely / LIKENESS, pooled, tau), 1))
+        scores = likely + self.choose(x).float()
+        way = PLACE * likeliest_way(scores)
+        near = F.pixel_shuffle(self.near(x), 2).float()
+        return more + torch.cat((way, way, torch.zeros_like(way)), 1), state, (likely, scores), near
 
 
 class _Stage(nn.Module):
@@ -207,38 +217,18 @@ class _Sides:
         return (time - tau) * even + self.curve * ((time * (time - 1) - tau * (tau - 1)) / 2)
 
 
-def along_straight_ways(
-    match0: Tensor,  # (P, C, h/8, w/8)
-    match1: Tensor,
-    times: Tensor,  # (P, K)
-) -> Tensor:  # (P K, WAYS, h/16, w/16) float32
-    """How like each other I0 at x - tau v and I1 at x + (1 - tau) v are, for every place x at tau and every way v of
-    whole cells up to REACH, to the nearest feature; 0 where a way leaves either image. All similarities of a pair are
-    computed once, whatever the number of moments."""
-    pairs, channels, height, width = match0.shape
-    with exact(match0):
-        alike = match0.float().flatten(2).mT @ match1.float().flatten(2) / channels**0.5  # (P, hw, hw)
-    x, y = (torch.arange(-reach, reach + 1, device=match0.device, dtype=torch.float32) for reach in REACH)
-    ways = 2 * torch.stack((x.repeat(len(y)), y.repeat_interleave(len(x))), 1)[..., None, None]  # (WAYS, 2, 1, 1)
-    places = 2 * pixel_grid(height // 2, width // 2, match0.device) + 0.5  # (1, 2, h/16, w/16)
-    tau = times.reshape(pairs, -1, 1, 1, 1, 1)
-    x0, y0 = (places - tau * ways).round().long().unbind(3)  # (P, K, WAYS, h/16, w/16) each
-    x1, y1 = (places + (1 - tau) * ways).round().long().unbind(3)
-    inside = _within(x0, width) & _within(x1, width) & _within(y0, height) & _within(y1, height)
-    first = y0.clamp(0, height - 1) * width + x0.clamp(0, width - 1)
-    second = y1.clamp(0, height - 1) * width + x1.clamp(0, width - 1)
-    number = (first * (height * width) + second).flatten(1)  # (P, all)
-    found = alike.flatten(1).gather(1, number).view(inside.shape) * inside
-    return found.flatten(0, 1)
-
-
-def _mean_way(scores: Tensor) -> Tensor:  # (B, WAYS, h, w) logits -> (B, 6, h, w)
-    """Both velocities are the mean of the ways by their scores, in px of the motion grid; nothing is said of what is
-    seen."""
-    x, y = (torch.arange(-reach, reach + 1, device=scores.device, dtype=torch.float32) for reach in REACH)
-    shares = scores.softmax(1).unflatten(1, (len(y), len(x)))
-    mean = 16 * torch.stack(((shares.sum(1) * x.view(-1, 1, 1)).sum(1), (shares.sum(2) * y.view(-1, 1, 1)).sum(1)), 1)
-    return torch.cat((mean, mean, torch.zeros_like(mean)), 1)
+def picked(found: Tensor, learned: Tensor, first: View, second: View, tau: Tensor) -> Tensor:
+    """found (B, 6, h/16, w/16) at 1/8: each place takes the motion of that one of the nine places of the coarser grid
+    around it along which both images are most alike, to which learned scores (B, 9, h/8, w/8) are added. Means of two
+    motions, as enlarging makes them along the rim of a thing, lead nowhere."""
+    batch, planes, height, width = found.shape
+    nine = F.unfold(F.pad(found, (1,) * 4, mode="replicate"), 3).view(batch, planes, 9, height, width)
+    nine = F.interpolate(nine.transpose(1, 2).flatten(0, 1), scale_factor=2, mode="nearest")
+    flows = _flows(nine, tau.repeat_interleave(9, 0))
+    warps = (_warped(v.features.match, flow / 8) for v, flow in zip((first, second), flows, strict=True))
+    alike = torch.linalg.vecdot(*warps, dim=1).float() / first.features.match.shape[1] ** 0.5
+    shares = (alike.unflatten(0, (batch, 9)) + learned).softmax(1)
+    return (shares[:, :, None] * nine.unflatten(0, (batch, 9))).sum(1)
 
 
 def mean_offset(scores: Tensor, reach: int) -> Tensor:  # (B, (2 reach + 1)^2, h, w) logits -> (B, 2, h, w) cells
@@ -269,10 +259,6 @@ def around(first: Tensor, second: Tensor, reach: int) -> Tensor:
 def correction_scale(like: Tensor) -> Tensor:
     """(1, 6, 1, 1): networks speak in units of PX px and of logits."""
     return like.new_tensor((PX,) * 4 + (1.0,) * 2, dtype=torch.float32).view(1, 6, 1, 1)
-
-
-def _within(index: Tensor, size: int) -> Tensor:
-    return (index >= 0) & (index < size)
 
 
 def _flows(found: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:

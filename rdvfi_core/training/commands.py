@@ -28,9 +28,9 @@ from .windows import Footage
 
 LICENCE = "Apache-2.0"
 ONLY = {  # options that some stages alone understand
-    "anchors": ("between", "synthesis", "joint", "decoding", "generator"),
+    "anchors": ("far", "between", "synthesis", "joint", "decoding", "generator"),
     "lpips": ("synthesis", "joint", "decoding", "generator"),
-    "rendered": ("between", "synthesis", "joint", "decoding", "generator", "backbone"),
+    "rendered": ("far", "between", "synthesis", "joint", "decoding", "generator", "backbone"),
     "terms": ("generator",),
     "cache": ("generator", "backbone"),
     "cached": ("generator", "backbone"),

@@ -11,7 +11,7 @@ from torch import nn
 from .autoencoder import train_autoencoder
 from .backbone_training import train_backbone
 from .backbones import open_backbone
-from .between import train_between
+from .between import train_between, train_far
 from .decoding import train_decoding
 from .engine import TrainingPlan
 from .fusion import train_fusion
@@ -66,9 +66,12 @@ def _motion(plan: TrainingPlan, networks: Networks, request: Request) -> Network
     return {"motion": train_motion(plan, networks["autoencoder"], networks["motion"], request.footage.textures)}
 
 
-def _between(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
-    given = (networks[n] for n in ("autoencoder", "motion", "between"))
-    return {"between": train_between(plan, *given, request.footage, request.anchors)}
+def _between(train: Callable[..., nn.Module]) -> Callable[[TrainingPlan, Networks, Request], Networks]:
+    def trained(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
+        given = (networks[n] for n in ("autoencoder", "motion", "between"))
+        return {"between": train(plan, *given, request.footage, request.anchors)}
+
+    return trained
 
 
 def _fusion(plan: TrainingPlan, networks: Networks, request: Request) -> Networks:
@@ -124,9 +127,20 @@ STAGES = {
         crop=(128, 192),
         rate=4e-4,
     ),
+    "far": Stage(
+        "the first step of motion at moments between two images, which finds what moves far",
+        _between(train_far),
+        fresh=("between",),
+        needs=("motion",),
+        asks=("clips", "anchors"),
+        steps=20000,
+        batch=4,
+        crop=(192, 320),
+        rate=6e-4,
+    ),
     "between": Stage(
         "motion at moments between two images, from RIFE's flows and true frames",
-        _between,
+        _between(train_between),
         fresh=("between",),
         needs=("motion",),
         asks=("clips", "anchors"),

@@ -38,6 +38,8 @@ class Cutting:
     at_ends: float = 0.0  # share of targets that are one of the ends themselves
     panned: float = 0.0  # share of batches that are panned photographs, with exact motion
     beside: float = 0.0  # share of batches that show the frames as far before and after the ends as these lie apart
+    targets: int = TARGETS
+    exact: bool = False  # whether rendered scenes come with their motion
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class WindowBatch:
     knots: Tensor  # (P, M, 3, h, w) on the motion grid: I0, the keyframes, I1
     knot_times: tuple[float, ...]  # M of them
     beside: Tensor | None = None  # (P, 2, 3, h, w) on the motion grid: at the times -1 and 2
-    exact: Tensor | None = None  # (P, T, 4, h, w) f_{tau->0} and f_{tau->1} at the T targets, of panned photographs
+    exact: Tensor | None = None  # (P, T, 4, h, w) f_{tau->0} and f_{tau->1} at the T targets, where they are known
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]:  # (P, 3, h, w) each, on the motion grid
@@ -128,11 +130,12 @@ class Windows(IterableDataset):
                 continue
             gap = gaps[_integer(len(gaps), generator)]
             outside = (-gap, 2 * gap) if beside else ()
-            between = sorted(self._offset(gap, generator) for _ in range(TARGETS))
+            between = sorted(self._offset(gap, generator) for _ in range(self.cutting.targets))
             knots = range(0, gap + 1, gap // (self.keyframes + 1)) if self.keyframes else (0, gap)
             windows = self._windows(store, [*between, *outside, *knots], size, ratio, generator)
             if windows is not None:
-                targets, outside, knots = windows.split((TARGETS, len(outside), len(windows) - TARGETS - len(outside)))
+                rest = len(windows) - len(between) - len(outside)
+                targets, outside, knots = windows.split((len(between), len(outside), rest))
                 times = [offset / gap for offset in between]
                 if _integer(2, generator):
                     knots, outside, times = knots.flip(0), outside.flip(0), [1 - tau for tau in times]
@@ -170,20 +173,25 @@ class Windows(IterableDataset):
     def _render(self, bank: Textures, size: tuple[int, int], generator: torch.Generator) -> WindowBatch:
         knots = [i / (self.keyframes + 1) for i in range(self.keyframes + 2)]
         fine = 3 * (self.keyframes + 1) if self.keyframes else 8
-        times = [(1 + _integer(fine - 1, generator)) / fine for _ in range(TARGETS)]
-        rendered = []
+        times = [(1 + _integer(fine - 1, generator)) / fine for _ in range(self.cutting.targets)]
+        rendered, exact = [], []
         for _ in range(self.batch):
             scenes = draw_scenes(bank, 1, *size, generator, self.largest)
             if not self.keyframes:
                 scenes = replace(scenes, ease=0 * scenes.ease, throw=0 * scenes.throw, turn=0.3 * scenes.turn)
-            rendered.append(torch.cat([scenes.render(t).image for t in (*times, *knots)]))
+            frames = [scenes.render(t) for t in (*times, *knots)]
+            rendered.append(torch.cat([frame.image for frame in frames]))
+            if self.cutting.exact:
+                flows = [torch.cat([scenes.flow(f, end) for end in (0.0, 1.0)], 1) for f in frames[: len(times)]]
+                exact.append(torch.cat(flows))
         images = torch.stack(rendered, 1)
-        return self._collect(images[:TARGETS], times, images[TARGETS:])
+        window = self._collect(images[: len(times)], times, images[len(times) :])
+        return replace(window, exact=torch.stack(exact)) if exact else window
 
     def _pan(self, bank: Textures, size: tuple[int, int], generator: torch.Generator) -> WindowBatch:
         beside = torch.rand((), generator=generator).item() < self.cutting.beside
         pans = Pans.draw(bank, self.batch, size, generator, beside)
-        times = [_integer(9, generator) / 8 for _ in range(TARGETS)]
+        times = [_integer(9, generator) / 8 for _ in range(self.cutting.targets)]
         outside = torch.stack([pans.frame(t) for t in (-1.0, 2.0)]) if beside else None
         targets, ends = (torch.stack([pans.frame(t) for t in moments]) for moments in (times, (0.0, 1.0)))
         exact = torch.stack([torch.cat((pans.flow(t, 0.0), pans.flow(t, 1.0)), 1) for t in times], 1)

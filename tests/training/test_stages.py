@@ -18,10 +18,11 @@ from rdvfi_core.motion.adjacent import AdjacentMotion, Motion
 from rdvfi_core.motion.between import Between, MotionBetween
 from rdvfi_core.motion.fitting import fit_keyframes
 from rdvfi_core.motion.fusion import IterativeFusion
+from rdvfi_core.motion.ways import WAYS
 from rdvfi_core.rendering.synthesis import KeyframeSynthesis, Synthesis
 from rdvfi_core.training import keyframe_sources
 from rdvfi_core.training.autoencoder import train_autoencoder
-from rdvfi_core.training.between import between_losses, train_between
+from rdvfi_core.training.between import between_losses, train_between, train_far, ways_loss
 from rdvfi_core.training.decoding import train_decoding
 from rdvfi_core.training.engine import TrainingPlan
 from rdvfi_core.training.fusion import fusion_losses, train_fusion
@@ -145,6 +146,29 @@ def test_between(tmp_path, networks, clips):
     assert min(row[name] for name in ("flow", "share", "frame", "teacher", "lpips")) > 0 and sheets(tmp_path / "run")
 
 
+def test_far(tmp_path, networks, clips):
+    fixed, before = frozen(networks, "autoencoder", "motion"), copy(networks["between"])
+    given = (networks[name] for name in ("autoencoder", "motion", "between"))
+    settings = plan(tmp_path / "run", steps=6)
+    found = train_far(settings, *given, Footage(str(clips), None, 0.3), random_anchors(tmp_path / "anchors"))
+    check_trained(found, before)
+    moved = {name.split(".")[0] for name, tensor in found.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved == {"ways", "coarse", "choose"}
+    check_frozen(networks, fixed)
+    row = last_row(tmp_path / "run")
+    assert row["ways"] > 0 and row["flow"] > 0
+
+
+def test_scores_of_the_true_way_cost_least():
+    to0, to1, weight = torch.zeros(1, 2, 32, 32), torch.zeros(1, 2, 32, 32), torch.ones(1, 1, 32, 32)
+    to1[:, 0] = 32.0
+    scores = torch.zeros(1, WAYS, 2, 2)
+    scores[:, WAYS // 2 + 2] = 9
+    found = [ways_loss((scores.roll(by, 1),) * 2, to0, to1, weight).item() for by in (0, 1, -2)]
+    assert found[0] < 0.1 < 5 < found[1] == pytest.approx(found[2])
+    assert ways_loss((scores.roll(1, 1),) * 2, to0, to1, 0 * weight) == 0
+
+
 def test_the_teacher_counts_where_its_frame_is_nearer_to_the_truth():
     """Left the student's frame is right, right the teacher's; the flows differ by the same everywhere."""
     grid, wide = torch.zeros(1, 2, 32, 64), torch.ones(1, 1, 32, 64)
@@ -152,7 +176,8 @@ def test_the_teacher_counts_where_its_frame_is_nearer_to_the_truth():
     student, teacher = (torch.where(side, truth, 0.9) for side in (half, ~half))
     taught = Taught(grid + 1, grid + 1, wide, teacher)
     mine = [grid.clone().requires_grad_() for _ in range(2)]
-    found = MotionBetween(*mine, 0 * wide, 0 * wide)
+    scores = (torch.zeros(1, WAYS, 2, 4),) * 2
+    found = MotionBetween(*mine, 0 * wide, 0 * wide, scores=scores)
     between_losses(found, taught, student, 0.5 * wide, truth)["loss"].backward()
     left, right = mine[0].grad[..., :24].abs().mean(), mine[0].grad[..., 40:].abs().mean()
     assert right > 50 * left > 0

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from rdvfi_core.motion.adjacent import Features
-from rdvfi_core.motion.between import NEARBY, REACH, Beside, Between, View, along_straight_ways, around
+from rdvfi_core.motion.between import NEARBY, Beside, Between, View, around, picked
 
 HEIGHT, WIDTH = 96, 160
 
@@ -38,25 +38,20 @@ def pair() -> tuple[View, View]:
     return view(features[..., :20], 1), view(features[..., 2:22], 2)
 
 
-@pytest.mark.parametrize(("cells", "tau"), [((4, 0), 0.5), ((-2, 2), 0.5), ((8, -4), 0.25), ((4, 4), 0.75)])
-def test_the_straight_way_along_which_both_images_are_alike_is_found(cells, tau):
-    """I1 is I0 moved by whole cells of 8 px, an even number, in a large picture."""
-    x, y = cells
-    whole = F.normalize(torch.randn(1, 32, 40, 56, generator=torch.Generator().manual_seed(3)), dim=1)
-    first, second = (whole[..., 12 - t * y : 28 - t * y, 16 - t * x : 40 - t * x] for t in (0, 1))
-    found = along_straight_ways(first, second, torch.tensor([[tau]]))
-    assert found.shape == (1, (2 * REACH[0] + 1) * (2 * REACH[1] + 1), 8, 12)
-    best = found[..., 3:5, 5:7].mean((0, 2, 3)).argmax().item()
-    assert (best % (2 * REACH[0] + 1) - REACH[0], best // (2 * REACH[0] + 1) - REACH[1]) == (x // 2, y // 2)
-
-
-def test_ways_that_leave_an_image_are_like_nothing():
-    ones = torch.ones(1, 4, 8, 8)
-    found = along_straight_ways(ones, ones, torch.tensor([[0.0, 1.0]]))
-    middle = found.shape[1] // 2  # no motion
-    assert (found[:, middle] == 2).all()  # 4 channels / 4 ** 0.5
-    assert found[0, middle + 4, 0, 0] == 0 and found[0, middle - 1, 0, 0] == 0  # out at the right, and at the left
-    assert found[0, middle + 1, 0, 0] == 2
+def test_along_a_rim_each_place_takes_the_motion_along_which_both_are_alike():
+    """Nothing moves left of the middle of a coarse place, everything moves by 8 places right of it."""
+    whole = 20 * F.normalize(torch.randn(1, 64, 4, 48, generator=torch.Generator().manual_seed(2)), dim=1)
+    found = torch.zeros(1, 6, 2, 20)
+    found[:, (0, 2), :, 10:] = 64.0
+    first = whole[..., :40]
+    second = torch.cat((first[..., :21], whole[..., 40:], first[..., 21:32]), -1)
+    views = [View(None, Features(match, match, match, match)) for match in (first, second)]
+    nothing, tau = torch.zeros(1, 9, 4, 40), torch.zeros(1, 1, 1, 1)
+    at_rim = picked(found, nothing, *views, tau)[0, 0, 1:3, 18:24]
+    torch.testing.assert_close(at_rim, torch.tensor((0.0, 0, 0, 64, 64, 64)).expand(2, -1), atol=3, rtol=0)
+    learned = nothing.clone()
+    learned[:, 4] = 1000.0  # its own coarse place
+    torch.testing.assert_close(picked(found, learned, *views, tau)[..., ::2, ::2], found)
 
 
 def test_offsets_around_the_match_are_compared_row_by_row():
@@ -156,5 +151,6 @@ def test_gradients_reach_every_parameter(network):
     learner.load_state_dict(network.state_dict())
     first, second = pair()
     found = learner(first, second, torch.tensor([[0.5]]), Beside(second, -1.0), Beside(first, 2.0))
-    (found.to0.square().sum() + found.seen0.sum() + sum(f.square().sum() for s in found.steps for f in s)).backward()
+    found = found.to0.square().sum() + found.seen0.sum() + sum(f.square().sum() for s in found.steps for f in s)
+    found.backward()
     assert all(p.grad is not None and p.grad.any() for p in learner.parameters())

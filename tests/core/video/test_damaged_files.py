@@ -4,7 +4,7 @@ import fuzz_videos
 
 
 def test_damaged_files_give_whole_output_or_one_sentence(tmp_path):
-    paths = list(fuzz_videos.files(36, tmp_path))
+    paths = list(fuzz_videos.files(15, tmp_path))
     assert fuzz_videos.failures(paths) == []
 
 
