@@ -188,7 +188,7 @@ class _Sides:
             for side, alike in zip(self.given, self._alike(found, warps, of, stride, reach), strict=True)
             if side is not None
         ]
-        more = _agreed(offsets)
+        more = sum(offsets) / len(offsets)
         self.curve = self.curve + more
         return found + torch.cat(((tau - 1) / 2 * more, tau / 2 * more, torch.zeros_like(more)), 1)
 
@@ -215,13 +215,6 @@ class _Sides:
         tau = self.tau
         even = velocity + self.curve * ((1 - tau) / 2 if time < 0 else -tau / 2)
         return (time - tau) * even + self.curve * ((time * (time - 1) - tau * (tau - 1)) / 2)
-
-
-def _agreed(curves: list[Tensor]) -> Tensor:
-    """The mean of one or two, shortened by how much they differ: where something shakes each tells another curve."""
-    mean, sizes = sum(curves) / len(curves), sum(torch.linalg.vector_norm(c, dim=1, keepdim=True) for c in curves)
-    apart = torch.linalg.vector_norm(curves[0] - curves[-1], dim=1, keepdim=True)
-    return mean * (1 - apart / sizes.clamp_min(1e-6))
 
 
 def picked(found: Tensor, learned: Tensor, first: View, second: View, tau: Tensor) -> Tensor:

@@ -38,7 +38,6 @@ class Cutting:
     at_ends: float = 0.0  # share of targets that are one of the ends themselves
     panned: float = 0.0  # share of batches that are panned photographs, with exact motion
     beside: float = 0.0  # share of batches that show the frames as far before and after the ends as these lie apart
-    targets: int = TARGETS
     exact: bool = False  # whether rendered scenes come with their motion
 
 
@@ -130,7 +129,7 @@ class Windows(IterableDataset):
                 continue
             gap = gaps[_integer(len(gaps), generator)]
             outside = (-gap, 2 * gap) if beside else ()
-            between = sorted(self._offset(gap, generator) for _ in range(self.cutting.targets))
+            between = sorted(self._offset(gap, generator) for _ in range(TARGETS))
             knots = range(0, gap + 1, gap // (self.keyframes + 1)) if self.keyframes else (0, gap)
             windows = self._windows(store, [*between, *outside, *knots], size, ratio, generator)
             if windows is not None:
@@ -173,7 +172,7 @@ class Windows(IterableDataset):
     def _render(self, bank: Textures, size: tuple[int, int], generator: torch.Generator) -> WindowBatch:
         knots = [i / (self.keyframes + 1) for i in range(self.keyframes + 2)]
         fine = 3 * (self.keyframes + 1) if self.keyframes else 8
-        times = [(1 + _integer(fine - 1, generator)) / fine for _ in range(self.cutting.targets)]
+        times = [(1 + _integer(fine - 1, generator)) / fine for _ in range(TARGETS)]
         rendered, exact = [], []
         for _ in range(self.batch):
             scenes = draw_scenes(bank, 1, *size, generator, self.largest)
@@ -191,7 +190,7 @@ class Windows(IterableDataset):
     def _pan(self, bank: Textures, size: tuple[int, int], generator: torch.Generator) -> WindowBatch:
         beside = torch.rand((), generator=generator).item() < self.cutting.beside
         pans = Pans.draw(bank, self.batch, size, generator, beside)
-        times = [_integer(9, generator) / 8 for _ in range(self.cutting.targets)]
+        times = [_integer(9, generator) / 8 for _ in range(TARGETS)]
         outside = torch.stack([pans.frame(t) for t in (-1.0, 2.0)]) if beside else None
         targets, ends = (torch.stack([pans.frame(t) for t in moments]) for moments in (times, (0.0, 1.0)))
         exact = torch.stack([torch.cat((pans.flow(t, 0.0), pans.flow(t, 1.0)), 1) for t in times], 1)

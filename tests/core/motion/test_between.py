@@ -146,27 +146,6 @@ def test_the_frames_beside_the_pair_tell_how_it_speeds_up(sides):
     assert bent[1][inner].mean() - even[1][inner].mean() == pytest.approx(2, abs=0.8)
 
 
-def test_a_shake_bends_nothing():
-    """The frame before tells a curve to the right, the frame after one to the left; alone, each is believed."""
-    whole = 6 * F.normalize(torch.randn(1, 64, 40, 90, generator=torch.Generator().manual_seed(3)), dim=1)
-    whole = 5 * F.avg_pool2d(whole, 3, 1, 1)
-    at0, before, after = (view(whole[..., 8:20, 30 - c : 50 - c], seed=1) for c in (0, 2, -2))
-    untaught, tau = Between(64, 8, (12, 12, 12)).eval(), torch.tensor([[0.5]])
-    untaught.bend_fine.weight.data.zero_()
-    inner = (0, 0, slice(36, 60), slice(64, 96))
-    with torch.no_grad():
-        even, *single, both = (
-            untaught(at0, at0, tau, *sides).steps[1][0][inner].mean()
-            for sides in (
-                (None, None),
-                (Beside(before, -1.0), None),
-                (None, Beside(after, 2.0)),
-                (Beside(before, -1.0), Beside(after, 2.0)),
-            )
-        )
-    assert all((alone - even).abs() > 1 for alone in single) and (both - even).abs() < 0.4
-
-
 def test_gradients_reach_every_parameter(network):
     learner = Between(16, 8, (12, 12, 12))
     learner.load_state_dict(network.state_dict())
