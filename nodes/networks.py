@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..rdvfi_core.conventions import KEYFRAMES
 from ..rdvfi_core.image_pair import ImagePair
 from ..rdvfi_core.memory import Memory, frame_bytes, phase1_bytes
-from ..rdvfi_core.motion.between import View
+from ..rdvfi_core.motion.views import View
 from ..rdvfi_core.pipeline import Interpolator
 from ..rdvfi_core.precision import has_fast_bfloat16
 from ..rdvfi_core.weights.networks import load_networks

@@ -20,9 +20,9 @@ from .inputs import check_frames, check_times
 from .keyframes.keyframes import SOURCES, Keyframes, fitting_latents, from_frames, generate, warped_keyframes
 from .keyframes.keyframes import check_times as check_keyframe_times
 from .memory import TORCH, Memory
-from .motion.between import Beside, View
 from .motion.fitting import fit_keyframes
 from .motion.moments import MOST_MOMENTS, flows_between, trajectory_between
+from .motion.views import Beside, View
 from .pixels.warp import resize
 from .precision import default_device, mixed
 from .rendering.frames import check_grid, render_frames
@@ -310,7 +310,7 @@ class Interpolator:
         with mixed(self.device, self.dtype):
             latents = self.networks["autoencoder"].encode(images := torch.cat(small))  # a copy: frames are let go
             features = self.networks["motion"].encode(latents.contiguous(memory_format=torch.channels_last))
-        return tuple(View(images[i : i + 1], features[i : i + 1]) for i in range(len(images)))
+        return tuple(View.of(images[i : i + 1], features[i : i + 1]) for i in range(len(images)))
 
     def _keyframes(self, first: View, second: View, count, seed, steps, generated, should_stop) -> Keyframes:
         autoencoder, small = self.networks["autoencoder"], (first.small, second.small)

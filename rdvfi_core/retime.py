@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .callbacks import Progress, ShouldStop, check_stop
 from .image_pair import ImagePair
-from .motion.between import Beside, View
+from .motion.views import Beside, View
 from .pixels.alpha import cross_fade, ground_for, off_ground, on_ground
 from .timeline import Plan, PlanFrame
 from .trajectory.flow_pair import FlowPair

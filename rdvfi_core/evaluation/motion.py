@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ..keyframes.autoencoder import Autoencoder
 from ..motion.adjacent import AdjacentMotion
-from ..motion.between import Between, View
+from ..motion.between import Between
 from ..motion.fitting import ADJACENT_ITERATIONS
 from ..motion.moments import flows_between
 from ..motion.refinement import align
+from ..motion.views import View
 from ..precision import mixed
 from ..scenes.scenes import draw_scenes, visible
 from ..scenes.textures import Textures
@@ -90,7 +91,7 @@ def network_flow(
             latents = autoencoder.encode(images).contiguous(memory_format=torch.channels_last)
             features = motion.encode(latents)
             if span != "neighbours":
-                views = (View(images[[i]], features[[i]]) for i in (0, 1))
+                views = (View.of(images[[i]], features[[i]]) for i in (0, 1))
                 return flows_between(between, *views, [0.0])[0].to1.cpu()
             return align(motion(features[[0]], features[[1]], ADJACENT_ITERATIONS).flow, *images.split(1)).cpu()
 

@@ -16,36 +16,21 @@ Directions and units: `conventions`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..blocks import ResidualBlock, convex_upsample, local_correlation, zero_
-from ..pixels.warp import backward_warp
-from .adjacent import Features
-from .ways import LIKENESS, PLACE, WAYS, Ways, along_straight_ways, likeliest_way
+from ..blocks import ResidualBlock, convex_upsample, zero_
+from .bending import Bending, around, enlarge, warped
+from .views import Beside, View
+from .ways import LIKENESS, PLACE, WAYS, Times, Ways, along_straight_ways, likeliest_way
 
 NEARBY, CLOSE = 3, 2  # cells of 8 px, and of 4 px, around the match so far
 AROUND, AROUND_FINE = (2 * NEARBY + 1) ** 2, (2 * CLOSE + 1) ** 2
 PX = 16.0  # px of the motion grid that enter the networks as 1
 STATE = 2 + 2 + 2 + 1  # v0, v1, what is seen of both images, tau
-
-
-@dataclass(frozen=True)
-class View:
-    """Frames as phase 1 sees them."""
-
-    small: Tensor  # (P, 3, h, w) RGB on the motion grid, float32
-    features: Features
-
-
-@dataclass(frozen=True)
-class Beside:
-    """A clip's frames outside of the pair, one for each of P pairs."""
-
-    view: View
-    time: float  # below 0 or above 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +41,7 @@ class MotionBetween:
     to1: Tensor  # (B, 2, h, w) f_{tau->1}
     seen0: Tensor  # (B, 1, h, w) logits: what is at tau is seen in I0
     seen1: Tensor  # (B, 1, h, w) logits
-    steps: tuple[tuple[Tensor, Tensor], ...] = ()  # to0 and to1 of the coarser grids, each in px of the motion grid
+    steps: tuple[Tensor, ...] = ()  # (2 B, 2, h', w') to0, then to1, of the coarser grids, in px of the motion grid
     scores: tuple[Tensor, ...] = ()  # of all ways, see `Between.far`
 
 
@@ -82,46 +67,51 @@ class Between(nn.Module):
         self,
         first: View,  # I0 of P pairs
         second: View,  # I1
-        times: Tensor,  # (P, K) float32 in [0, 1]
+        times: Times,  # in [0, 1]
         before: Beside | None = None,
         after: Beside | None = None,
     ) -> MotionBetween:
-        tau = times.reshape(-1, 1, 1, 1)
-        sides = _Sides(before, after, tau)
+        ends, (tau, parts) = View.cat(first, second), moments(times, first.small.device)
+        beside = Bending(before, after, tau)
         found, state, scores, near = self.far(first, second, times)
-        found = picked(found, near, first, second, tau)
-        steps = [_flows(_enlarge(found, 8), tau)]
+        found = picked(found, near, ends, parts)
+        velocities, seen = torch.cat((found[:, :2], found[:, 2:4])), found[:, 4:]  # (2 B, 2, ...), v0 before v1
+        steps = [parts * velocities]
 
         def compared(view: View) -> Tensor:
-            return self.compare(view.features.match)
+            return self.compare(view.match)
 
-        found = sides.bend(found, first, second, _matches, 8, NEARBY)
-        to0, to1 = (flow / 8 for flow in _flows(found, tau))
-        warps = _warped(compared(first), to0), _warped(compared(second), to1)
-        told = sides.read(self.bend, found, warps, compared, 8, NEARBY)
-        more, state, _ = self.middle(torch.cat((*warps, around(*warps, NEARBY), state, _known(found, tau)), 1), told)
-        found = found + more
-        steps.append(_flows(_enlarge(found, 8), tau))
+        velocities = beside.bend(velocities, warped(ends.match, steps[0], 8), _match, 8, NEARBY)
+        warps = warped(compared(ends), parts * velocities, 8)
+        told = beside.read(self.bend, velocities, warps, compared, 8, NEARBY)
+        given = *warps.chunk(2), around(*warps.chunk(2), NEARBY), state, *_known(velocities, seen, tau)
+        more, state, _ = self.middle(torch.cat(given, 1), told)
+        velocities, seen = velocities + torch.cat((more[:, :2], more[:, 2:4])), seen + more[:, 4:]
+        steps.append(parts * velocities)
 
-        found = sides.bend(_enlarge(found, 2), first, second, _fine, 4, CLOSE)
-        full = _flows(_enlarge(found, 4), tau)
-        images = (F.pixel_unshuffle(_warped(v.small, f), 4) for v, f in zip((first, second), full, strict=True))
-        to0, to1 = (flow / 4 for flow in _flows(found, tau))
-        warps = _warped(first.features.fine, to0), _warped(second.features.fine, to1)
-        told = sides.read(self.bend_fine, found, warps, _fine, 4, CLOSE)
-        more, _, state = self.fine(torch.cat((*warps, *images, state, _known(found, tau)), 1), told)
-        found = convex_upsample(found + more, self.upsampling(state), 4)
-        return MotionBetween(*_flows(found, tau), *found[:, 4:].split(1, 1), tuple(steps), scores)
+        velocities, seen = enlarge(velocities, 2), enlarge(seen, 2)
+        if before is not None or after is not None:
+            warps = warped(ends.fine, parts * velocities, 4)
+            velocities = beside.bend(velocities, warps, _fine, 4, CLOSE)
+        flows = parts * velocities
+        images, warps = warped(ends.small, enlarge(flows, 4), 1), warped(ends.fine, flows, 4)
+        told = beside.read(self.bend_fine, velocities, warps, _fine, 4, CLOSE)
+        given = *warps.chunk(2), *F.pixel_unshuffle(images, 4).chunk(2), state, *_known(velocities, seen, tau)
+        more, _, state = self.fine(torch.cat(given, 1), told)
+        found = torch.cat((*velocities.chunk(2), seen), 1) + more
+        found = convex_upsample(found, self.upsampling(state), 4)
+        to0, to1 = (part * v for part, v in zip(parts.chunk(2), found[:, :4].split(2, 1), strict=True))
+        return MotionBetween(to0, to1, *found[:, 4:].split(1, 1), tuple(steps), scores)
 
-    def far(self, first: View, second: View, times: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor]:
+    def far(self, first: View, second: View, times: Times) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor]:
         """The first step alone, at 1/16: v0, v1 and what is seen; what the next step is told; how likely each way is,
         before and after what is seen around is taken into account (B, WAYS, h/16, w/16), as logits; and what `picked`
         takes."""
-        ways = along_straight_ways(first.features.match, second.features.match, times)
+        ways = along_straight_ways(first.match, second.match, times)
         likely = self.ways(ways)
-        pooled = torch.cat([F.avg_pool2d(view.features.match, 2) for view in (first, second)], 1)
-        pooled = pooled if times.shape[1] == 1 else pooled.repeat_interleave(times.shape[1], 0)
-        tau = times.reshape(-1, 1, 1, 1).expand(-1, 1, *ways.shape[-2:])
+        pooled = torch.cat([F.avg_pool2d(view.match, 2) for view in (first, second)], 1)
+        pooled = pooled if len(times[0]) == 1 else pooled.repeat_interleave(len(times[0]), 0)
+        tau = moments(times, ways.device)[0].expand(-1, 1, *ways.shape[-2:])
         more, state, x = self.coarse(torch.cat((likely / LIKENESS, pooled, tau), 1))
         scores = likely + self.choose(x).float()
         way = PLACE * likeliest_way(scores)
@@ -146,7 +136,7 @@ class _Stage(nn.Module):
         x = self.enter(given)
         x = F.relu(self.body(x if more is None else x + more))
         told = None if self.tell is None else F.pixel_shuffle(self.tell(x), 2)
-        return self.correct(x).float() * correction_scale(x), told, x
+        return self.correct(x).float() * correction_scale(x.device), told, x
 
 
 class _Context(nn.Module):
@@ -163,112 +153,41 @@ class _Context(nn.Module):
         return x + F.interpolate(wide, x.shape[-2:], mode="bilinear", align_corners=False)
 
 
-class _Sides:
-    """The frames beside the pair. A pixel that is at x at tau, and speeds up by `curve` px over the square of the
-    pair's time, lies at any time t at
-
-        x + (t - tau) u + curve (t (t - 1) - tau (tau - 1)) / 2
-        v0 = u - curve (1 - tau) / 2        v1 = u + curve tau / 2
-
-    so that the frames beside the pair tell the curve by how far from the even way they are alike."""
-
-    def __init__(self, before: Beside | None, after: Beside | None, tau: Tensor):
-        self.given, self.tau = (before, after), tau
-        self.curve: Tensor | None = None  # (B, 2, h, w) px of the motion grid, once it was asked for
-
-    def bend(self, found: Tensor, first: View, second: View, of, stride: int, reach: int) -> Tensor:
-        """`found`, its velocities corrected by what the frames beside the pair say of the curve."""
-        if self.given == (None, None):
-            return found
-        tau = self.tau
-        self.curve = torch.zeros_like(found[:, :2]) if self.curve is None else _enlarge(self.curve, 2)
-        warps = [_warped(of(v), f / stride) for v, f in zip((first, second), _flows(found, tau), strict=True)]
-        offsets = [
-            2 * stride / (side.time * (side.time - 1)) * mean_offset(F.avg_pool2d(alike, 3, 1, 1), reach)
-            for side, alike in zip(self.given, self._alike(found, warps, of, stride, reach), strict=True)
-            if side is not None
-        ]
-        more = sum(offsets) / len(offsets)
-        self.curve = self.curve + more
-        return found + torch.cat(((tau - 1) / 2 * more, tau / 2 * more, torch.zeros_like(more)), 1)
-
-    def read(self, layer: nn.Module, found: Tensor, warps, of, stride: int, reach: int) -> Tensor | None:
-        """What a layer makes of how like they are."""
-        if self.given == (None, None):
-            return None
-        maps = []
-        for alike in self._alike(found, warps, of, stride, reach):
-            here = torch.zeros_like(warps[0][:, :1])
-            maps += [here.expand(-1, (2 * reach + 1) ** 2, -1, -1), here] if alike is None else [alike, here + 1]
-        return layer(torch.cat(maps, 1))
-
-    def _alike(self, found: Tensor, warps, of, stride: int, reach: int) -> list[Tensor | None]:
-        """Of each side: around the place where the way so far leads, how like the nearer image it is."""
-        return [
-            None
-            if side is None
-            else around(warp, _warped(of(side.view), self._way(velocity, side.time) / stride), reach)
-            for side, velocity, warp in zip(self.given, found[:, :4].split(2, 1), warps, strict=True)
-        ]
-
-    def _way(self, velocity: Tensor, time: float) -> Tensor:  # f_{tau->time}
-        tau = self.tau
-        even = velocity + self.curve * ((1 - tau) / 2 if time < 0 else -tau / 2)
-        return (time - tau) * even + self.curve * ((time * (time - 1) - tau * (tau - 1)) / 2)
-
-
-def picked(found: Tensor, learned: Tensor, first: View, second: View, tau: Tensor) -> Tensor:
+def picked(found: Tensor, learned: Tensor, ends: View, parts: Tensor) -> Tensor:
     """found (B, 6, h/16, w/16) at 1/8: each place takes the motion of that one of the nine places of the coarser grid
     around it along which both images are most alike, to which learned scores (B, 9, h/8, w/8) are added. Means of two
-    motions, as enlarging makes them along the rim of a thing, lead nowhere."""
+    motions, as enlarging makes them along the rim of a thing, lead nowhere. ends, parts: as in `Between.forward`."""
     batch, planes, height, width = found.shape
     nine = F.unfold(F.pad(found, (1,) * 4, mode="replicate"), 3).view(batch, planes, 9, height, width)
     nine = F.interpolate(nine.transpose(1, 2).flatten(0, 1), scale_factor=2, mode="nearest")
-    flows = _flows(nine, tau.repeat_interleave(9, 0))
-    warps = (_warped(v.features.match, flow / 8) for v, flow in zip((first, second), flows, strict=True))
-    alike = torch.linalg.vecdot(*warps, dim=1).float() / first.features.match.shape[1] ** 0.5
+    flows = parts.repeat_interleave(9, 0) * torch.cat((nine[:, :2], nine[:, 2:4]))
+    alike = torch.linalg.vecdot(*warped(ends.match, flows, 8).chunk(2), dim=1).float() / ends.match.shape[1] ** 0.5
     shares = (alike.unflatten(0, (batch, 9)) + learned).softmax(1)
     return (shares[:, :, None] * nine.unflatten(0, (batch, 9))).sum(1)
 
 
-def mean_offset(scores: Tensor, reach: int) -> Tensor:  # (B, (2 reach + 1)^2, h, w) logits -> (B, 2, h, w) cells
-    offsets = torch.arange(-reach, reach + 1, device=scores.device, dtype=torch.float32).view(-1, 1, 1)
-    shares = scores.float().softmax(1).unflatten(1, (2 * reach + 1,) * 2)
-    return torch.stack(((shares.sum(1) * offsets).sum(1), (shares.sum(2) * offsets).sum(1)), 1)
+@lru_cache(maxsize=64)
+def moments(times: Times, device: torch.device) -> tuple[Tensor, Tensor]:
+    """tau of all B moments (B, 1, 1, 1), and the parts of the velocities v0, v1 that the flows are (2 B, 1, 1, 1)."""
+    with torch.inference_mode(False):
+        tau = torch.tensor(times, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
+        return tau, torch.cat((-tau, 1 - tau))
 
 
-def _matches(view: View) -> Tensor:
-    return view.features.match
+def _match(view: View) -> Tensor:
+    return view.match
 
 
 def _fine(view: View) -> Tensor:
-    return view.features.fine
+    return view.fine
 
 
-def _warped(values: Tensor, flow: Tensor) -> Tensor:
-    """Values of P pairs at B moments, moment by moment within a pair."""
-    count = len(flow) // len(values)
-    return backward_warp(values if count == 1 else values.repeat_interleave(count, 0), flow)
-
-
-def around(first: Tensor, second: Tensor, reach: int) -> Tensor:
-    """(B, (2 reach + 1)^2, h, w): how like `first` the features of `second` are at every offset within reach."""
-    return local_correlation(first, second, reach) * first.shape[1] ** 0.5
-
-
-def correction_scale(like: Tensor) -> Tensor:
+@lru_cache(maxsize=4)
+def correction_scale(device: torch.device) -> Tensor:
     """(1, 6, 1, 1): networks speak in units of PX px and of logits."""
-    return like.new_tensor((PX,) * 4 + (1.0,) * 2, dtype=torch.float32).view(1, 6, 1, 1)
+    with torch.inference_mode(False):
+        return torch.tensor((PX,) * 4 + (1.0,) * 2, device=device).view(1, 6, 1, 1)
 
 
-def _flows(found: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
-    """f_{tau->0} and f_{tau->1} of v0 and v1."""
-    return -tau * found[:, :2], (1 - tau) * found[:, 2:4]
-
-
-def _known(found: Tensor, tau: Tensor) -> Tensor:  # (B, STATE, h, w)
-    return torch.cat((found[:, :4] / PX, found[:, 4:].clamp(-8, 8) / 4, tau.expand_as(found[:, :1])), 1)
-
-
-def _enlarge(values: Tensor, factor: int) -> Tensor:
-    return F.interpolate(values, scale_factor=factor, mode="bilinear", align_corners=False)
+def _known(velocities: Tensor, seen: Tensor, tau: Tensor) -> tuple[Tensor, ...]:  # (B, STATE, h, w) together
+    return *(velocities / PX).chunk(2), seen.clamp(-8, 8) / 4, tau.expand_as(seen[:, :1])

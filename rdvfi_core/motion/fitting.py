@@ -14,10 +14,11 @@ from ..keyframes.keyframes import Keyframes
 from ..pixels.warp import compose, resize, resize_flow
 from ..trajectory.trajectory import Trajectory
 from .adjacent import AdjacentMotion, Features, Motion
-from .between import Between, View
+from .between import Between
 from .fusion import IterativeFusion
 from .moments import flows_between
 from .refinement import align, best_of
+from .views import View
 
 COARSE_ITERATIONS = 10  # of phi1 between frames that lie far apart, at half the size
 REFINING_ITERATIONS = 4  # then at full size
@@ -106,7 +107,7 @@ def _other_ways(
 ) -> Callable[[TwoKnots, TwoKnots], tuple[Tensor, Tensor]]:
     """Beside the chain: the motion from two knots to two ends estimated at once, and as the two ends alone say."""
     half = motion.encode(_encode(autoencoder, _half(knots.pictures)))
-    ends = (View(knots.colours[end], knots.of(knots.features, (end,))) for end in (0, knots.last))
+    ends = (View.of(knots.colours[end], knots.of(knots.features, (end,))) for end in (0, knots.last))
     alone = flows_between(between, *ends, knots.times)
 
     def ways(here: TwoKnots, ends: TwoKnots) -> tuple[Tensor, Tensor]:

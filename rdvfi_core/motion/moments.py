@@ -15,9 +15,10 @@ from ..pixels.warp import backward_warp
 from ..trajectory.cubic import parabola_weights
 from ..trajectory.flow_pair import FlowPair
 from ..trajectory.trajectory import Trajectory
-from .adjacent import Features
-from .between import Beside, Between, MotionBetween, View
+from .between import Between, MotionBetween, moments
 from .refinement import align
+from .views import Beside, View
+from .ways import Times
 
 ON_CPU_AT_ONCE = 1  # moment, in both orders of time; more take memory and no less time
 MOST_MOMENTS = 7  # of a pair that each get a knot of their own; more are sampled from as many knots, evenly spaced
@@ -37,8 +38,8 @@ def flows_between(
     pairs, on_cpu = len(first.small), first.small.device.type == "cpu"
 
     def found(batch: list[float]) -> list[FlowPair]:
-        tau = torch.tensor(batch, dtype=torch.float32, device=first.small.device).expand(pairs, -1)
-        motion = aligned(both_ways(between, first, second, tau, before, after), first, second, tau)
+        of_pairs = (tuple(batch),) * pairs
+        motion = aligned(both_ways(between, first, second, of_pairs, before, after), first, second, of_pairs)
         seen = torch.cat((motion.seen0, motion.seen1), 1).float().sigmoid()
         seen = seen / seen.amax(1, keepdim=True)  # only their ratio is learned: what is seen better counts as seen
         maps = (motion.to0, motion.to1, *seen.split(1, 1))
@@ -49,42 +50,39 @@ def flows_between(
 
 
 def both_ways(
-    between: Between, first: View, second: View, tau: Tensor, before: Beside | None = None, after: Beside | None = None
+    between: Between, first: View, second: View, times: Times, before: Beside | None = None, after: Beside | None = None
 ) -> MotionBetween:
     """The mean of what is found in time's own order and in the other one: swapped images give the mirror image,
     exactly. Both in one pass, but where the frames beside the pair are not as far from it as each other."""
     mirrored = [None if side is None else Beside(side.view, 1 - side.time) for side in (after, before)]
-    times = [[None if side is None else side.time for side in sides] for sides in ((before, after), mirrored)]
-    if times[0] == times[1]:
+    backward = tuple(tuple(1 - tau for tau in of_pair) for of_pair in times)
+    sides = [[None if side is None else side.time for side in of] for of in ((before, after), mirrored)]
+    if sides[0] == sides[1]:
         beside = [
-            None if own is None else Beside(_joined(own.view, other.view), own.time)
+            None if own is None else Beside(View.cat(own.view, other.view), own.time)
             for own, other in zip((before, after), mirrored, strict=True)
         ]
-        found = between(_joined(first, second), _joined(second, first), torch.cat((tau, 1 - tau)), *beside)
+        found = between(View.cat(first, second), View.cat(second, first), times + backward, *beside)
         maps = (found.to0, found.to1, found.seen0, found.seen1)
         own, other = zip(*(map_.chunk(2) for map_ in maps), strict=True)
     else:
-        found = between(first, second, tau, before, after), between(second, first, 1 - tau, *mirrored)
+        found = between(first, second, times, before, after), between(second, first, backward, *mirrored)
         own, other = ((f.to0, f.to1, f.seen0, f.seen1) for f in found)
     to1, to0, seen1, seen0 = other
     return MotionBetween(*((a + b) / 2 for a, b in zip(own, (to0, to1, seen0, seen1), strict=True)))
 
 
-def aligned(motion: MotionBetween, first: View, second: View, tau: Tensor) -> MotionBetween:
+def aligned(motion: MotionBetween, first: View, second: View, times: Times) -> MotionBetween:
     """Both flows corrected by what the images' gradients say of the rest between their warps (`refinement.align`), each
     by its part of the way. Gradients pass as if nothing had been changed."""
-    image0, image1 = (view.small.repeat_interleave(tau.shape[1], 0) for view in (first, second))
+    image0, image1 = (view.small.repeat_interleave(len(times[0]), 0) for view in (first, second))
     with torch.no_grad():
         warps = backward_warp(image0, motion.to0), backward_warp(image1, motion.to1)
         flows = torch.cat((motion.to1, motion.to0))
         forward, backward = (align(flows, torch.cat(warps), torch.cat((image1, image0))) - flows).chunk(2)
-        missing, tau = (forward - backward) / 2, tau.reshape(-1, 1, 1, 1)
-    return replace(motion, to0=motion.to0 - tau * missing, to1=motion.to1 + (1 - tau) * missing)
-
-
-def _joined(first: View, second: View) -> View:
-    fields = zip(*(vars(view.features).values() for view in (first, second)), strict=True)
-    return View(torch.cat((first.small, second.small)), Features(*map(torch.cat, fields)))
+        missing = (forward - backward) / 2
+    part0, part1 = moments(times, missing.device)[1].chunk(2)
+    return replace(motion, to0=motion.to0 + part0 * missing, to1=motion.to1 + part1 * missing)
 
 
 def trajectory_between(

@@ -7,6 +7,8 @@ x + (1 - tau) v in I1. Directions and units: `conventions`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ SUBPLACES = 4  # of 8 px in each of them, as phi1's features lie
 REACH = (8, 5)  # places, x and y: the longest ways
 SHAPE = 2 * REACH[1] + 1, 2 * REACH[0] + 1  # of all ways: rows, columns
 WAYS = SHAPE[0] * SHAPE[1]
+Times = tuple[tuple[float, ...], ...]  # of P pairs, K moments of each
 LIKENESS = 8.0  # about the mean of phi1's similarities, which enters the networks as 1
 
 
@@ -52,7 +55,7 @@ class Ways(nn.Module):
 def along_straight_ways(
     match0: Tensor,  # (P, C, h/8, w/8)
     match1: Tensor,
-    times: Tensor,  # (P, K)
+    times: Times,  # of P pairs, K moments each
 ) -> Tensor:  # (P K, SUBPLACES + 1, WAYS, h/16, w/16) float32
     """How like each other I0 at x - tau v and I1 at x + (1 - tau) v are, for every x at tau, by the four features in
     each place of the coarsest grid, and every way v of whole places up to REACH, to the nearest feature; 0 where a way
@@ -60,40 +63,54 @@ def along_straight_ways(
     whatever the number of moments."""
     pairs, channels, height, width = match0.shape
     with exact(match0):
-        alike = match0.float().flatten(2).mT @ match1.float().flatten(2) / channels**0.5  # (P, hw, hw)
-    rows, columns = (torch.arange(size, device=match0.device) for size in (height, width))
-    y0, y1, inside_y = (v[:, :, None, :, None] for v in _ends_of_ways(rows, REACH[1], times))
-    x0, x1, inside_x = (v[:, None, :, None, :] for v in _ends_of_ways(columns, REACH[0], times))
-    number = ((y0 * width + x0) * (height * width) + y1 * width + x1).view(pairs, -1)
-    inside = inside_y & inside_x  # (P K, *SHAPE, h/8, w/8)
-    found = alike.flatten(1).gather(1, number).view(inside.shape) * inside
-    found, inside = (F.pixel_unshuffle(v.flatten(1, 2)[:, :, None].float(), 2) for v in (found, inside))
-    return torch.cat((found, inside.mean(2, keepdim=True)), 2).transpose(1, 2)
+        alike = match0.float().flatten(2).mT @ match1.float().flatten(2)  # (P, hw, hw)
+    y, inside_y = _ends_of_ways(times, height, REACH[1], (width * height * width, width), match0.device)
+    x, inside_x = _ends_of_ways(times, width, REACH[0], (height * width, 1), match0.device)
+    y, inside_y = y[:, :, None, :, None], inside_y[:, :, None, :, None]
+    x, inside_x = x[:, None, :, None], inside_x[:, None, :, None]
+    number = y + x  # (P K, *SHAPE, h/8, w/8)
+    found = alike.flatten(1).gather(1, number.view(pairs, -1)).view(number.shape)
+    found = (found * (inside_y * inside_x / channels**0.5)).flatten(1, 2)[:, :, None]
+    found = F.pixel_unshuffle(found, 2).transpose(1, 2)  # (P K, SUBPLACES, WAYS, h/16, w/16)
+    inside = inside_y.unflatten(3, (-1, 2)).mean(4) * inside_x.unflatten(4, (-1, 2)).mean(5)
+    return torch.cat((found, inside.flatten(1, 2)[:, None]), 1)
 
 
-def _ends_of_ways(places: Tensor, reach: int, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Along one side of the images: where each way through each place begins and ends, (P K, 2 reach + 1, places) each,
-    and whether both are inside."""
-    ways = 2 * torch.arange(-reach, reach + 1, device=places.device).view(1, -1, 1)
-    tau, size = times.reshape(-1, 1, 1), len(places)
-    ends = (places - tau * ways).round().long(), (places + (1 - tau) * ways).round().long()
-    inside = torch.stack([(end >= 0) & (end < size) for end in ends]).all(0)
-    return *(end.clamp(0, size - 1) for end in ends), inside
+@lru_cache(maxsize=64)
+def _ends_of_ways(
+    times: Times, size: int, reach: int, strides: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Along one side of the images: where each way through each of `size` places begins, times the first stride, plus
+    where it ends, times the second, and whether both are inside, 1 or 0; (P K, 2 reach + 1, size) each."""
+    with torch.inference_mode(False):
+        places, ways = torch.arange(size), 2 * torch.arange(-reach, reach + 1).view(1, -1, 1)
+        tau = torch.tensor(times).view(-1, 1, 1)
+        ends = (places - tau * ways).round().long(), (places + (1 - tau) * ways).round().long()
+        inside = torch.stack([(end >= 0) & (end < size) for end in ends]).all(0).float()
+        number = sum(stride * end.clamp(0, size - 1) for stride, end in zip(strides, ends, strict=True))
+        return number.to(device), inside.to(device)
 
 
 def likeliest_way(scores: Tensor) -> Tensor:  # (B, WAYS, h, w) logits -> (B, 2, h, w) places of the coarsest grid
     """The mean of the 3x3 ways that are likeliest together: a mean of all would lie between two motions, where nothing
     moves."""
-    shares = scores.softmax(1).unflatten(1, SHAPE)
-    padded = F.pad(shares, (0, 0, 0, 0, 1, 1, 1, 1))
+    padded = F.pad(scores.softmax(1).unflatten(1, SHAPE), (0, 0, 0, 0, 1, 1, 1, 1))
     around = [padded[:, y : y + SHAPE[0], x : x + SHAPE[1]] for y in range(3) for x in range(3)]
     around = torch.stack(around, 1).flatten(2, 3)  # (B, 9, WAYS, h, w)
-    best = around.detach().sum(1).argmax(1, keepdim=True)  # (B, 1, h, w)
-    near = around.gather(2, best[:, None].expand(-1, 9, -1, -1, -1))[:, :, 0]
-    near = (near / near.sum(1, keepdim=True)).unflatten(1, (3, 3))
-    x = best % SHAPE[1] - REACH[0] + (near[:, :, 2] - near[:, :, 0]).sum(1, keepdim=True)
-    y = best // SHAPE[1] - REACH[1] + (near[:, 2] - near[:, 0]).sum(1, keepdim=True)
-    return torch.cat((x, y), 1)
+    best = around.detach().sum(1).argmax(1)  # (B, h, w)
+    near = around.gather(2, best[:, None, None].expand(-1, 9, -1, -1, -1))[:, :, 0]
+    whole = window(REACH, scores.device)[:, best].movedim(1, 0)
+    with exact(scores):
+        rest = (window((1, 1), scores.device) @ near.flatten(2)).unflatten(2, best.shape[1:])
+    return whole + rest / near.sum(1, keepdim=True)
+
+
+@lru_cache(maxsize=16)
+def window(reach: tuple[int, int], device: torch.device) -> Tensor:  # x and y, up to which to go -> (2, M) float32
+    """All offsets within reach, row by row: x and y of each."""
+    with torch.inference_mode(False):
+        x, y = (torch.arange(-side, side + 1.0, device=device) for side in reach)
+        return torch.stack((x.repeat(len(y)), y.repeat_interleave(len(x))))
 
 
 def shares_of_ways(way: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

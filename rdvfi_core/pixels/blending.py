@@ -16,7 +16,7 @@ def blend_prior(
     """Nearness in time and visibility decide between the warps; visibility counts with a power, because a warp that is
     hidden with 80 % certainty must not be shown with 20 % strength. The cross-fade starts where neither side sees the
     pixel and nowhere else: it shows both ends' contours, and only what no motion explains is better off with them."""
-    near0 = (1 - time).clamp_min(1e-6).log() + CERTAINTY * (visible0 + 0.03).log()
-    near1 = time.clamp_min(1e-6).log() + CERTAINTY * (visible1 + 0.03).log()
-    unseen = 1 - torch.maximum(visible0, visible1)
-    return torch.cat((near0, near1, (unseen + 0.003).log()), 1)
+    near = torch.cat((1 - time, time), 1).clamp_min(1e-6).log()
+    visible = torch.cat((visible0, visible1), 1)
+    near = torch.add(near, (visible + 0.03).log(), alpha=CERTAINTY)
+    return torch.cat((near, (1.003 - visible.amax(1, keepdim=True)).log()), 1)

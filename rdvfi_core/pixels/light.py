@@ -23,9 +23,10 @@ def change(warp0: Tensor, warp1: Tensor) -> Tensor:  # (B, 3, h / 8, w / 8)
     """How much lighter each area of I1 is than that of I0, both (B, 3, h, w) as seen at one time. Only where the
     differences agree with each other: where the motion is wrong they are of both signs, and nothing is reported."""
     difference = (warp1 - warp0).float().clamp(-LARGEST, LARGEST)
-    mean = _windows(difference)
-    variance = (_windows(difference.square()) - mean.square()).clamp_min(0)
-    return mean * mean.square() / (mean.square() + SPREAD * variance + NOISE)
+    mean, of_squares = _windows(torch.cat((difference, difference.square()), 1)).chunk(2, 1)
+    square = mean.square()
+    variance = (of_squares - square).clamp_min(0)
+    return mean * square / torch.add(square + NOISE, variance, alpha=SPREAD)
 
 
 def in_its_light(image: Tensor, warp: Tensor) -> Tensor:

@@ -47,13 +47,14 @@ def sample_at(
 def backward_warp(
     values: Tensor,  # (B, C, h, w), of b
     flow: Tensor,  # (B, 2, h, w) f_{a->b}
+    stride: float = 1,  # px of the flow that a pixel of this grid is
 ) -> Tensor:  # (B, C, h, w), on a's grid
     """b as seen from a: values at x + f_{a->b}(x). The edge is repeated outside."""
     size, device = flow.shape[-2:], flow.device
     if device.type == "mps":  # which has no border mode
-        return sample_at(values, pixel_grid(*size, device) + flow)
+        return sample_at(values, pixel_grid(*size, device) + flow / stride)
     grid, pixel = _unit_grid(*size, device)
-    places = torch.addcmul(grid, flow.float(), pixel).movedim(1, -1)
+    places = torch.addcmul(grid, flow.float(), pixel, value=1 / stride).movedim(1, -1)
     return F.grid_sample(values.float(), places, padding_mode="border", align_corners=True).to(values.dtype)
 
 

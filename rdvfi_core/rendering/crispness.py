@@ -6,12 +6,14 @@ not fit. So the difference of the two, of brightness alone, is added to the blen
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..pixels.patches import patch_mean
-from ..pixels.warp import pixel_grid, sample_at
+from ..pixels.warp import backward_warp, pixel_grid
 
 PATCH = 7  # px of the motion grid
 TOLERATED = 0.5  # difference between the warps, in their own contrast, at which half of what was lost is given back
@@ -25,19 +27,24 @@ def lost(
     """Cubic convolution (Keys 1981, a = -1/2) minus bilinear interpolation of the brightness, both sampled at x +
     flow(x). From one pixel, s = 0, to the next, s = 1, it is the second differences, sampled bilinearly, times
     s (s - 1) / 2: exact along each axis; the product of both axes' differences is left out."""
-    height, width = image.shape[-2:]
-    x, y = (pixel_grid(*flow.shape[-2:], flow.device) + flow).split(1, 1)
-    position = torch.cat((x.clamp(0, width - 1), y.clamp(0, height - 1)), 1)  # beyond the edge it is repeated
-    share = position - position.floor()
-    across, down = (share * (share - 1) * sample_at(_second_differences(image), position)).split(1, 1)
-    return (across + down) * 0.5
+    last = _last_pixel(*image.shape[-2:], image.device)
+    position = (pixel_grid(*flow.shape[-2:], flow.device) + flow).clamp(torch.zeros_like(last), last)
+    share = position.remainder_(1)  # none beyond the edge, where it is repeated
+    return (backward_warp(_second_differences(image), flow) * (share * (share - 1))).mean(1, keepdim=True)
 
 
 def _second_differences(image: Tensor) -> Tensor:  # (B, 2, H, W) of the brightness, along x and y; the edge is repeated
     grey = image[:, :3].mean(1, keepdim=True).float()
-    row, column = F.pad(grey, (1, 1, 0, 0), mode="replicate"), F.pad(grey, (0, 0, 1, 1), mode="replicate")
+    padded = F.pad(grey, (1,) * 4, mode="replicate")
+    row, column = padded[..., 1:-1, :], padded[..., 1:-1]
     across, down = row[..., 2:] + row[..., :-2], column[..., 2:, :] + column[..., :-2, :]
     return torch.cat((across, down), 1).sub_(grey, alpha=2)
+
+
+@lru_cache(maxsize=8)
+def _last_pixel(height: int, width: int, device: torch.device) -> Tensor:  # (1, 2, 1, 1) x and y
+    with torch.inference_mode(False):
+        return torch.tensor((width - 1.0, height - 1.0), device=device).view(1, 2, 1, 1)
 
 
 @torch.no_grad()

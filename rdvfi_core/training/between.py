@@ -20,7 +20,8 @@ from ..anchors.rife import Between as Taught
 from ..anchors.rife import Rife
 from ..keyframes.autoencoder import Autoencoder
 from ..motion.adjacent import AdjacentMotion
-from ..motion.between import Beside, Between, MotionBetween, View
+from ..motion.between import Between, MotionBetween, moments
+from ..motion.views import Beside, View
 from ..motion.ways import PLACE, shares_of_ways
 from ..pixels.blending import blend_prior
 from ..pixels.patches import patch_mean
@@ -40,7 +41,7 @@ CUTTING = Cutting(
     exact=True,
 )
 FAR = replace(CUTTING, gaps=(4, 8, 12, 16, 24, 24), beside=0.0)
-FLOW, SHARE, FRAME, LPIPS = 0.1, 0.2, 1.0, 0.2  # weights of the terms
+FLOW, SHARE, FRAME, LPIPS = 0.1, 0.2, 8.0, 2.0  # weights of the terms
 FLOW_PX = 10.0  # motion whose errors count half
 COARSER = 0.8  # weight of a step against the next finer one
 WAYS = 0.05  # weight of the ways' scores beside them
@@ -83,14 +84,15 @@ def train_far(
 
     def losses(window: WindowBatch, progress: float) -> Losses:
         window = window.to(plan.device)
-        times = torch.tensor(window.times, device=plan.device).expand(len(window.first), -1)
+        times = (tuple(window.times),) * len(window.first)
+        tau, _ = moments(times, plan.device)
         with mixed(plan.device):
             views, _ = look(autoencoder, motion, window)
             found, _, scores, _ = between.far(*views, times)
             with torch.no_grad():
-                to0, to1, weight = taught(window, times.flatten())
+                to0, to1, weight = taught(window, tau.flatten())
                 weight = weight * (1 + torch.linalg.vector_norm(to1 - to0, dim=1, keepdim=True) / FLOW_PX)
-            return far_losses(found, scores, to0, to1, weight, times.reshape(-1, 1, 1, 1))
+            return far_losses(found, scores, to0, to1, weight, tau)
 
     run.train(batches, losses)
     return run.averaged["between"]
@@ -119,9 +121,10 @@ def train_between(
 
     def student(window: WindowBatch) -> tuple[MotionBetween, Tensor, Tensor, Tensor]:
         views, beside = look(autoencoder, motion, window)
-        times = torch.tensor(window.times, device=plan.device).expand(len(window.first), -1)
+        times = (tuple(window.times),) * len(window.first)
         found = between(*views, times, *beside)
-        return found, *(end.repeat_interleave(times.shape[1], 0) for end in window.ends), times.flatten()
+        tau, _ = moments(times, plan.device)
+        return found, *(end.repeat_interleave(len(window.times), 0) for end in window.ends), tau.flatten()
 
     def losses(window: WindowBatch, progress: float) -> Losses:
         window = window.to(plan.device)
@@ -166,7 +169,7 @@ def look(
     count = len(window.first)
     images = torch.cat((*window.ends, *(() if window.beside is None else window.beside.unbind(1))))
     features = motion.encode(autoencoder.encode(images).contiguous(memory_format=torch.channels_last))
-    views = [View(images[i : i + count], features[i : i + count]) for i in range(0, len(images), count)]
+    views = [View.of(images[i : i + count], features[i : i + count]) for i in range(0, len(images), count)]
     before, after = (
         (Beside(v, time) for v, time in zip(views[2:], (-1.0, 2.0), strict=True)) if views[2:] else (None,) * 2
     )
@@ -206,7 +209,8 @@ def ways_loss(scores: tuple[Tensor, Tensor], to0: Tensor, to1: Tensor, weight: T
 def between_losses(found: MotionBetween, taught: Taught, frame: Tensor, share: Tensor, truth: Tensor) -> Losses:
     own, others = ((f - truth).abs().mean(1, keepdim=True) for f in (frame.detach(), taught.frame))
     follow = ((patch_mean(own, 7) - patch_mean(others, 7)) / NEARER + 1).sigmoid()
-    steps = [*found.steps, (found.to0, found.to1)]
+    coarser = (resize(step, *truth.shape[-2:]).chunk(2) for step in found.steps)
+    steps = [*coarser, (found.to0, found.to1)]
     flow = 0
     for n, step in enumerate(reversed(steps)):
         for mine, theirs in zip(step, (taught.to0, taught.to1), strict=True):

@@ -27,6 +27,8 @@ class FlowPair:
     @classmethod
     def batch(cls, pairs: Sequence[FlowPair]) -> FlowPair:
         """Several times in one: as many as the pairs hold together."""
+        if len(pairs) == 1:
+            return pairs[0]
         times = tuple(tau for pair in pairs for tau in pair.times)
         maps = {name: torch.cat([getattr(pair, name) for pair in pairs]) for name in FLOW_MAPS}
         return cls(times, **maps, keyframed=keyframed(pairs))

@@ -8,7 +8,7 @@ from rdvfi_core.errors import Interrupted
 from rdvfi_core.keyframes.autoencoder import Autoencoder
 from rdvfi_core.keyframes.keyframes import Keyframes
 from rdvfi_core.motion import fitting, moments
-from rdvfi_core.motion.adjacent import AdjacentMotion, Motion
+from rdvfi_core.motion.adjacent import AdjacentMotion, Features, Motion
 from rdvfi_core.motion.between import Between, MotionBetween
 from rdvfi_core.motion.fitting import (
     ADJACENT_ITERATIONS,
@@ -41,19 +41,19 @@ class Steady:
         self.logit, self.iterations = torch.tensor(seen).logit(1e-6), []
 
     def encode(self, latents):
-        return latents
+        return Features(latents, latents, latents, latents)
 
     def __call__(self, a, b, iterations, start=None):
         self.iterations.append(iterations)
-        flow = F.interpolate((b - a)[:, :1], scale_factor=8.0) * SPEED
+        flow = F.interpolate((b.match - a.match)[:, :1], scale_factor=8.0) * SPEED
         return Motion(flow, self.logit.expand_as(flow[:, :1]))
 
 
 def between(first, second, times, before=None, after=None):
     """The same world, as two images alone show it."""
     whole = (second.small - first.small)[:, :1] * SPEED
-    tau = times.reshape(-1, 1, 1, 1)
-    whole, plain = (v.repeat_interleave(times.shape[1], 0) for v in (whole, torch.zeros_like(whole[:, :1])))
+    tau, _ = moments.moments(times, whole.device)
+    whole, plain = (v.repeat_interleave(len(times[0]), 0) for v in (whole, torch.zeros_like(whole[:, :1])))
     return MotionBetween(-tau * whole, (1 - tau) * whole, plain, plain)
 
 
@@ -74,9 +74,9 @@ def keyframes(*times: float, batch: int = 1) -> Keyframes:
     return Keyframes(torch.stack([F.avg_pool2d(moment(t, batch), 8) for t in times], 1), times, "rdvfi")
 
 
-def level(features: torch.Tensor) -> list[float]:
+def level(features: Features | torch.Tensor) -> list[float]:
     """The time that each of a batch shows."""
-    return [round(time, 3) for time in features.mean((1, 2, 3)).tolist()]
+    return [round(time, 3) for time in getattr(features, "match", features).mean((1, 2, 3)).tolist()]
 
 
 def everywhere(vector: torch.Tensor) -> torch.Tensor:  # (1, 2, 1, 1) -> (1, 2, 64, 96)
@@ -151,7 +151,7 @@ def test_ways_to_an_end_are_compared_by_the_pictures_of_the_knot_and_of_that_end
         return ways[0]
 
     def alone(first, second, times, *beside):
-        ends.append((level(first.small), level(second.small), times[0].tolist()))
+        ends.append((level(first.small), level(second.small), list(times[0])))
         return between(first, second, times)
 
     monkeypatch.setattr(fitting, "best_of", take)
@@ -201,7 +201,7 @@ class Slow(Steady):
     """phi1 that finds no motion at all."""
 
     def __call__(self, a, b, iterations, start=None):
-        return Motion(torch.zeros(len(a), 2, 64, 96), self.logit.expand(len(a), 1, 64, 96))
+        return Motion(torch.zeros(len(a.match), 2, 64, 96), self.logit.expand(len(a.match), 1, 64, 96))
 
 
 class Patches:

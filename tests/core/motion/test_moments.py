@@ -7,8 +7,9 @@ from small_networks import random_networks, textured
 
 from rdvfi_core import Interpolator
 from rdvfi_core.image_pair import ImagePair
-from rdvfi_core.motion.between import Beside, MotionBetween, View
+from rdvfi_core.motion.between import MotionBetween, moments
 from rdvfi_core.motion.moments import aligned, both_ways, flows_between, trajectory_between
+from rdvfi_core.motion.views import Beside, View
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def views(interpolator) -> list[View]:
 
 def accelerated(first, second, times, before=None, after=None) -> MotionBetween:
     """Everything lies at 12 t + 6 t (t - 1) px to the right at t."""
-    tau = times.reshape(-1, 1, 1, 1)
+    tau, _ = moments(times, first.small.device)
     like = first.small[:1, :2].expand(len(tau), -1, -1, -1)
     at = 12 * tau + 6 * tau * (tau - 1)
     right = torch.tensor((1.0, 0.0)).view(1, 2, 1, 1).expand_as(like)
@@ -32,15 +33,15 @@ def accelerated(first, second, times, before=None, after=None) -> MotionBetween:
     return MotionBetween(-at * right, (12 - at) * right, plain, plain)
 
 
-@pytest.mark.parametrize("times", [(-1.0, 2.0), (-2.0, 2.0), (-1.0, None), (None, None)])
-def test_swapped_images_give_the_mirror_image(interpolator, views, times):
-    network, tau = interpolator.networks["between"], torch.tensor([[0.25, 0.5]])
-    beside = [None if time is None else Beside(view, time) for view, time in zip(views[2:], times, strict=True)]
+@pytest.mark.parametrize("beside_at", [(-1.0, 2.0), (-2.0, 2.0), (-1.0, None), (None, None)])
+def test_swapped_images_give_the_mirror_image(interpolator, views, beside_at):
+    network, times = interpolator.networks["between"], ((0.25, 0.5),)
+    beside = [None if time is None else Beside(view, time) for view, time in zip(views[2:], beside_at, strict=True)]
     mirrored = [None if side is None else Beside(side.view, 1 - side.time) for side in reversed(beside)]
     with torch.no_grad():
-        there = both_ways(network, *views[:2], tau, *beside)
-        back = both_ways(network, *reversed(views[:2]), 1 - tau, *mirrored)
-        alone = network(*views[:2], tau, *beside)
+        there = both_ways(network, *views[:2], times, *beside)
+        back = both_ways(network, *reversed(views[:2]), ((0.75, 0.5),), *mirrored)
+        alone = network(*views[:2], times, *beside)
     torch.testing.assert_close(there.to0, back.to1, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(there.seen1, back.seen0, atol=1e-4, rtol=1e-4)
     assert (there.to0 - alone.to0).abs().max() > 1e-2
@@ -72,10 +73,10 @@ def test_a_trajectory_passes_through_its_knots_and_between_them_on_cubics(views,
 def test_what_the_warps_still_miss_is_shared_by_both_flows():
     """The ground pans by (9, 4) px; the flows at 1/3 make it (9.6, 3.7)."""
     image0, image1 = ground(), ground(*PAN)
-    views = [View(image, None) for image in (image0, image1)]
+    views = [View(image, None, None) for image in (image0, image1)]
     wrong = even(PAN[0] + 0.6, PAN[1] - 0.3)
     given = MotionBetween(-wrong / 3, 2 * wrong / 3, *torch.zeros(2, 1, 1, HEIGHT, WIDTH))
-    found = aligned(given, *views, torch.tensor([[1 / 3]]))
+    found = aligned(given, *views, ((1 / 3,),))
     for flow, part in ((found.to0, -1 / 3), (found.to1, 2 / 3)):
         error = torch.linalg.vector_norm(flow - part * even(*PAN), dim=1)[..., INNER, INNER]
         assert error.mean() < 0.3 * abs(part) * torch.linalg.vector_norm(torch.tensor((0.6, -0.3)))

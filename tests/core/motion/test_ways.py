@@ -13,7 +13,7 @@ def test_the_straight_way_along_which_both_images_are_alike_is_found(cells, tau)
     x, y = cells
     whole = F.normalize(torch.randn(1, 32, 40, 56, generator=torch.Generator().manual_seed(3)), dim=1)
     first, second = (whole[..., 12 - t * y : 28 - t * y, 16 - t * x : 40 - t * x] for t in (0, 1))
-    found = along_straight_ways(first, second, torch.tensor([[tau]]))
+    found = along_straight_ways(first, second, ((tau,),))
     assert found.shape == (1, SUBPLACES + 1, WAYS, 8, 12)
     best = found[:, :SUBPLACES, :, 3:5, 5:7].mean((0, 1, 3, 4)).argmax().item()
     assert (best % SHAPE[1] - REACH[0], best // SHAPE[1] - REACH[1]) == (x // 2, y // 2)
@@ -21,7 +21,16 @@ def test_the_straight_way_along_which_both_images_are_alike_is_found(cells, tau)
 
 def test_ways_that_leave_an_image_are_like_nothing():
     ones = torch.ones(1, 4, 8, 8)
-    found = along_straight_ways(ones, ones, torch.tensor([[0.0, 1.0]]))
+    found = along_straight_ways(
+        ones,
+        ones,
+        (
+            (
+                0.0,
+                1.0,
+            ),
+        ),
+    )
     middle = WAYS // 2  # no motion
     assert (found[:, :SUBPLACES, middle] == 2).all()  # 4 channels / 4 ** 0.5
     for way in (middle + 4, middle - 1):  # out at the right, and at the left
@@ -34,7 +43,7 @@ def test_the_places_of_a_way_are_those_that_it_begins_and_ends_in():
     """Of four features in a place, each has its own match."""
     match0 = torch.zeros(1, 1, 6, 8)
     match0[0, 0, 2:4, 4:6] = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    found = along_straight_ways(match0, torch.ones(1, 1, 6, 8), torch.tensor([[1.0]]))
+    found = along_straight_ways(match0, torch.ones(1, 1, 6, 8), ((1.0,),))
     assert found[0, :SUBPLACES, WAYS // 2, 1, 2].tolist() == [1, 2, 3, 4]
     assert found[0, :SUBPLACES, WAYS // 2 + 1, 1, 3].tolist() == [1, 2, 3, 4]  # at 1 it is a place further on
 
