@@ -75,7 +75,7 @@ def _check_image(image: Tensor, name: str) -> Tensor:  # (1, 3, H, W)
         raise ValueError(f"{name} is a batch of {len(batch)} images; give one at a time, (3, H, W) or (1, 3, H, W).")
     if min(batch.shape[-2:]) < SMALLEST_SIDE:
         raise ValueError(f"{name} is {_size(batch)}; both sides must be at least {SMALLEST_SIDE} pixels: enlarge it.")
-    low, high = (value.item() for value in torch.aminmax(batch))  # NaN anywhere makes both NaN
+    low, high = torch.stack(torch.aminmax(batch)).tolist()  # NaN anywhere makes both NaN
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"{name} contains NaN or infinite values; every value must be a number in [0, 1].")
     if low < -OVERSHOOT or high > 1 + OVERSHOOT:

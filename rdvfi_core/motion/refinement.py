@@ -12,29 +12,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..pixels.light import in_its_light
 from ..pixels.patches import patch_mean
 from ..pixels.warp import backward_warp
-from .matching import PATCH, difference, planes
 
+PATCH = 5  # px, side of the patches that are compared
 CHOOSING = 7  # px, side of the patches by which one of several ways is chosen
 
-ALIGNMENTS = 2
+ALIGNMENTS = 3
 WINDOW = 9  # px, side of the windows over which gradients are gathered
 STABILISER = 5e-4
 NOISE = 0.02  # an error under this counts in full, one above with less and less weight
 LONGEST_STEP = 1.0  # px
-TRUSTED = 0.02  # mean error up to which an alignment is taken in full, beyond it in part
 
 
 def align(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:
     """flow (B, 2, h, w) from `here` to `there`, both (B, 3, h, w), after steps down the difference between `here` and
-    the warped `there`, each kept where patches then match better. Where they match badly all the same, brightness is no
-    guide and the flow stays what it was. Gradients pass as if nothing had been changed."""
+    the warped `there`. Gradients pass as if nothing had been changed."""
     with torch.no_grad():
-        here, there = here.float(), there.float()
-        here = in_its_light(here, backward_warp(there, flow))
-        change = _descend(flow, planes(here), planes(there))
+        change = _descend(flow, _compared(here.float()), _compared(there.float()))
     return flow + change
 
 
@@ -51,33 +46,29 @@ def best_of(ways: Sequence[Tensor], here: Tensor, there: Tensor) -> Tensor:
 
 def _descend(flow: Tensor, here: Tensor, there: Tensor) -> Tensor:  # what to add to the flow
     total = torch.zeros_like(flow)
-    warped, error = _match(here, there, flow)
     for _ in range(ALIGNMENTS):
-        x, y = _slopes((here + warped) / 2)
+        warped = backward_warp(there, flow + total)
         rest = here - warped
-        weight = 1 / (rest.abs() + NOISE)
-        weighted_x, weighted_y = weight * x, weight * y
-        products = (weighted_x * x, weighted_y * y, weighted_x * y, weighted_x * rest, weighted_y * rest)
-        sums = patch_mean(torch.stack([product.mean(1) for product in products], 1), WINDOW)
-        xx, yy, xy, xr, yr = sums.split(1, 1)
-        xx, yy = xx + STABILISER, yy + STABILISER
-        step = torch.cat((yy * xr - xy * yr, xx * yr - xy * xr), 1) / (xx * yy - xy * xy)
-        length = step.square().sum(1, keepdim=True).sqrt()
-        step = step * (LONGEST_STEP / length.clamp_min(LONGEST_STEP))
-        tried, new_error = _match(here, there, flow + total + step)
-        better = (new_error < error).float()
-        total = total + better * step
-        warped = torch.lerp(warped, tried, better)
-        error = torch.minimum(error, new_error)
-    return (TRUSTED / (error + 1e-4)).clamp(max=1).square() * total
+        maps = torch.stack((*_slopes(here + warped), rest), 1)  # (B, 3, 2, h, w); slopes are four times those of a mean
+        weighted = maps[:, :2] / (rest.abs() + NOISE)[:, None]
+        sums = patch_mean((weighted[:, :, None] * maps[:, None]).mean(3).flatten(1, 2), WINDOW)
+        xx, xy, xr, _, yy, yr = sums.split(1, 1)
+        xx, yy = xx + 16 * STABILISER, yy + 16 * STABILISER
+        step = 4 * torch.cat((yy * xr - xy * yr, xx * yr - xy * xr), 1) / (xx * yy - xy * xy)
+        length = torch.linalg.vector_norm(step, dim=1, keepdim=True)
+        total = total + step / (length / LONGEST_STEP).clamp_min(1)
+    return total
 
 
-def _match(here: Tensor, there: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
-    """-> `there`, warped, and the mean error (B, 1, h, w) of the patch around each pixel."""
-    warped = backward_warp(there, flow)
-    return warped, patch_mean(difference(here, warped, flow), PATCH)
+def _compared(images: Tensor) -> Tensor:  # (B, 2, h, w)
+    """What is compared: the contrast of brightness against a wide and a close neighbourhood, which no light changes."""
+    brightness = images.mean(1, keepdim=True)
+    return torch.cat((brightness - patch_mean(brightness, WINDOW), 2 * (brightness - patch_mean(brightness, PATCH))), 1)
 
 
-def _slopes(planes: Tensor) -> tuple[Tensor, Tensor]:  # along x and y, per px
-    x, y = F.pad(planes, (1, 1, 0, 0), mode="replicate"), F.pad(planes, (0, 0, 1, 1), mode="replicate")
-    return (x[..., 2:] - x[..., :-2]) / 2, (y[..., 2:, :] - y[..., :-2, :]) / 2
+def _slopes(planes: Tensor) -> tuple[Tensor, Tensor]:  # along x and y, per two px
+    padded = F.pad(planes, (1,) * 4, mode="replicate")
+    return (
+        padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2],
+        padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1],
+    )

@@ -25,7 +25,8 @@ class View:
     @classmethod
     def cat(cls, *views: View) -> View:
         """Of all frames of the first, then all of the second, and so on."""
-        return cls(*(torch.cat(maps) for maps in zip(*(vars(view).values() for view in views), strict=True)))
+        small, fine, match = zip(*((view.small, view.fine, view.match) for view in views), strict=True)
+        return cls(torch.cat(small), torch.cat(fine), torch.cat(match))
 
 
 @dataclass(frozen=True)

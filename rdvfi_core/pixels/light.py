@@ -1,7 +1,7 @@
 """Light that is not the same in both images: auto exposure, fades, a lamp that is turned on.
 
 It changes slowly from place to place, other than what moves. Over windows of about 72 px of the motion grid it is
-measured, taken out where pixels are compared, and made to follow the time where frames are blended."""
+measured, and made to follow the time where frames are blended."""
 
 from __future__ import annotations
 
@@ -27,11 +27,6 @@ def change(warp0: Tensor, warp1: Tensor) -> Tensor:  # (B, 3, h / 8, w / 8)
     square = mean.square()
     variance = (of_squares - square).clamp_min(0)
     return mean * square / torch.add(square + NOISE, variance, alpha=SPREAD)
-
-
-def in_its_light(image: Tensor, warp: Tensor) -> Tensor:
-    """image (B, 3, h, w) in the light of its partner, of which `warp` is seen from the image's place."""
-    return image + resize(change(image, warp), *image.shape[-2:])
 
 
 def follow_time(warp0: Tensor, warp1: Tensor, change: Tensor, time: Tensor) -> None:

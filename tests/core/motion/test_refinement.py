@@ -31,16 +31,9 @@ def test_alignment_stays_near():
 
 def test_alignment_works_in_another_light():
     off = 0.6, -0.4
-    found = align(even(PAN[0] + off[0], PAN[1] + off[1]), ground(), ground(*PAN) - 0.08)
-    error = torch.linalg.vector_norm(found - even(*PAN), dim=1)[..., INNER, INNER]
-    assert error.mean() < 0.6 * math.hypot(*off)  # 0.83 if the light were left in
-
-
-def test_alignment_does_not_follow_pictures_that_do_not_match():
-    generator = torch.Generator().manual_seed(0)
-    here, there = torch.rand(2, 1, 3, HEIGHT, WIDTH, generator=generator)
-    flow = even(1.0, 2.0)
-    assert (align(flow, here, there) - flow).abs().mean() < 0.03
+    flow = even(PAN[0] + off[0], PAN[1] + off[1])
+    found = align(flow, ground(), ground(*PAN) - 0.08)
+    torch.testing.assert_close(found, align(flow, ground(), ground(*PAN)))
 
 
 def test_each_place_takes_the_way_that_matches_there():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rdvfi_core.pixels.light import change, follow_time, in_its_light
+from rdvfi_core.pixels.light import change, follow_time
 from rdvfi_core.rendering.synthesis import Synthesis
 from rdvfi_core.trajectory.flow_pair import FlowPair
 
@@ -67,8 +67,3 @@ def test_faint_differences_are_no_light(picture):
 def test_another_thing_is_taken_for_a_moderate_change_at_most():
     dark = torch.full((1, 3, 96, 128), 0.05)
     assert change(dark, dark + 0.9).max() <= 0.3
-
-
-def test_an_image_is_brought_into_its_partners_light(picture):
-    torch.testing.assert_close(in_its_light(picture, picture - 0.12), picture - 0.12, atol=0.003, rtol=0)
-    assert torch.equal(in_its_light(picture, picture), picture)
