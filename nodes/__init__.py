@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .flow import RDVFISampleFlow, RDVFIWarpFuse
+from .guides import RDVFIGuides
 from .interpolate import RDVFIInterpolate
 from .keyframes import RDVFIKeyframes
 from .keyframes_from_frames import RDVFIKeyframesFromFrames
@@ -14,6 +15,7 @@ from .timeline import RDVFITimeline
 from .tracks import RDVFITracks
 from .trajectory import RDVFIFitTrajectory, RDVFILoadTrajectory, RDVFISaveTrajectory
 from .video import RDVFIInterpolateVideo
+from .viewer import RDVFITrajectoryViewer
 
 
 class RDVFIExtension(ComfyExtension):
@@ -32,6 +34,8 @@ class RDVFIExtension(ComfyExtension):
             RDVFISampleFlow,
             RDVFIWarpFuse,
             RDVFITracks,
+            RDVFITrajectoryViewer,
+            RDVFIGuides,
             RDVFISaveTrajectory,
             RDVFILoadTrajectory,
             RDVFISampleClip,
