@@ -1,0 +1,14 @@
+/** What the pack adds to ComfyUI's page. */
+
+import { app } from '../../scripts/app.js'
+import { addGuides } from './guides_panel.js'
+import { addViewer } from './viewer_panel.js'
+
+const PANELS = { RDVFITrajectoryViewer: addViewer, RDVFIGuides: addGuides }
+
+app.registerExtension({
+  name: 'rdvfi',
+  nodeCreated(node) {
+    PANELS[node.comfyClass]?.(node)
+  },
+})
