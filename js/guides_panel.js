@@ -1,6 +1,6 @@
 /** RDVFI Guides: canvas and controls; the guides themselves are the text in the node's widget `guides`. */
 
-import { Gone, drawPicture, fetchPicture } from './canvas/pictures.js'
+import { Gone, drawCaption, drawPicture, fetchPicture } from './canvas/pictures.js'
 import { Stage } from './canvas/stage.js'
 import { button, element, labelled, panel, row, slider, tick } from './controls.js'
 import { Guides } from './guides/document.js'
@@ -82,7 +82,9 @@ export class GuidesPanel {
       if (share < 1) drawPicture(context, view, start)
       if (share > 0) drawPicture(context, view, end, { alpha: share })
     }
-    if (this.editor.guides) drawGuides(context, view, this.editor.guides, this.editor.chosen)
+    const { guides, chosen } = this.editor
+    if (guides) drawGuides(context, view, guides, chosen)
+    if (this.pictures && guides?.list.length === 0) drawCaption(context, view, this.text.hint)
   }
 
   down(place) {

@@ -1,9 +1,9 @@
 /** RDVFI Trajectory Viewer: canvas, controls, and what of them is kept in the workflow. */
 
-import { Gone, drawPicture, fetchFile, fetchPicture } from './canvas/pictures.js'
+import { Gone, drawCaption, drawPicture, fetchFile, fetchPicture } from './canvas/pictures.js'
 import { Stage } from './canvas/stage.js'
 import { button, choice, element, labelled, panel, row, slider, tick } from './controls.js'
-import { drawPicked, drawParticles } from './paths/particles.js'
+import { Particles, drawPicked } from './paths/particles.js'
 import { Field } from './paths/fields.js'
 import { PathSet } from './paths/path_set.js'
 import { Playback } from './playback.js'
@@ -28,6 +28,7 @@ export class Viewer {
   paths = null
   pictures = {} // start, end, frames, other -> list of pictures
   #field = new Field()
+  #particles = new Particles()
   #pressed = null // where the pointer went down, and what it drags
   #loading = 0
 
@@ -101,9 +102,10 @@ export class Viewer {
       context.globalAlpha = FIELD_ALPHA
       context.drawImage(picture, ...view.box)
       context.globalAlpha = 1
-      this.#drawLegend(context, view)
+      drawCaption(context, view, this.text[`${state.field}Legend`])
     }
-    if (state.particles) drawParticles(context, view, paths, paths.evenly(state.density), state.tau, state.trails)
+    if (state.particles)
+      this.#particles.draw(context, view, paths, paths.evenly(state.density), state.tau, state.trails)
     drawPicked(context, view, paths, state.points.map((place) => paths.nearest(place)), state.tau)
     if (this.#wipes()) drawEdge(context, view, state.edge)
   }
@@ -179,8 +181,10 @@ export class Viewer {
   #drawGround(context, view) {
     const { ground, wipe, edge } = this.state
     const wipes = this.#wipes()
+    const to = wipes ? edge : 1
     const below = this.#picture(ground)
-    if (below) drawPicture(context, view, below, { to: wipes ? edge : 1 })
+    if (below) drawPicture(context, view, below, { to })
+    if (this.#fades()) drawPicture(context, view, this.#picture('end'), { to, alpha: this.state.tau })
     if (wipes) drawPicture(context, view, this.#picture(wipe), { from: edge })
   }
 
@@ -188,20 +192,15 @@ export class Viewer {
     return Boolean(this.#picture(this.state.wipe))
   }
 
-  /** That of the time shown. Where no frames are connected, the start lies beneath. */
+  /** Where no frames are connected, the start fades to the end. */
+  #fades() {
+    return this.state.ground === 'frames' && !this.pictures.frames
+  }
+
+  /** That of the time shown. */
   #picture(name) {
     const list = this.pictures[name === 'frames' && !this.pictures.frames ? 'start' : name]
     return list?.[Math.round(this.state.tau * (list.length - 1))]
-  }
-
-  #drawLegend(context, view) {
-    const text = this.text[`${this.state.field}Legend`]
-    context.font = '11px sans-serif'
-    const width = context.measureText(text).width
-    context.fillStyle = 'rgb(0 0 0 / 70%)'
-    context.fillRect(6, view.size[1] - 24, width + 12, 18)
-    context.fillStyle = '#eee'
-    context.fillText(text, 12, view.size[1] - 11)
   }
 
   // Controls.
@@ -243,7 +242,8 @@ export class Viewer {
     const named = there.map((name) => [name, this.text[name]])
     const fill = (select, list) =>
       select.replaceChildren(...list.map(([value, shown]) => element('option', { value, textContent: shown })))
-    fill(this.ground, [...named, ['none', this.text.dark]])
+    const moving = ['frames', this.pictures.frames ? this.text.frames : this.text.fade]
+    fill(this.ground, [moving, ...named.filter(([name]) => name !== 'frames'), ['none', this.text.dark]])
     fill(this.wipe, [['none', this.text.noWipe], ...named])
     this.#showState()
   }
@@ -251,7 +251,7 @@ export class Viewer {
   #showState() {
     const { state } = this
     this.field.value = state.field
-    this.ground.value = state.ground === 'frames' && !this.pictures.frames ? 'start' : state.ground
+    this.ground.value = state.ground
     this.wipe.value = this.pictures[state.wipe] ? state.wipe : 'none'
     this.particles.input.checked = state.particles
     this.trails.input.checked = state.trails

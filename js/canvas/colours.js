@@ -1,25 +1,28 @@
 /** Colours of directions, as in the pack's flow pictures: right is red, down yellow-green, left cyan, up violet. */
 
-export const STILL = '#e8e8e8'
-const HUES = 24
+const HUES = 96
+const STILL = [232, 232, 232]
+const LIGHTEN = 0.25 // towards white, so that dots stand out from dark ground
+const WHEEL = Array.from({ length: HUES }, (_, hue) => {
+  const turn = (2 * Math.PI * hue) / HUES
+  return flowColour(Math.cos(turn), Math.sin(turn), 1).map((value) => Math.round(value + LIGHTEN * (255 - value)))
+})
 
-/** Number of the colour of a motion by (x, y) px; -1: none to speak of. */
-export function hueOf(x, y, least) {
-  if (Math.hypot(x, y) < least) return -1
-  const turn = Math.atan2(y, x) / (2 * Math.PI)
-  return Math.round(turn * HUES + HUES) % HUES
-}
-
-export function hueColour(hue) {
-  return hue < 0 ? STILL : `hsl(${(hue * 360) / HUES} 100% 60%)`
+/** [r, g, b] of a motion by (x, y) px; grey where it is less than so much. */
+export function directionColour(x, y, least) {
+  if (x * x + y * y < least * least) return STILL
+  return WHEEL[Math.round((Math.atan2(y, x) / (2 * Math.PI)) * HUES + HUES) % HUES]
 }
 
 /** Hue is the direction of (x, y), saturation its length: [r, g, b] from 0 to 255. */
 export function flowColour(x, y, largest) {
   const hue = ((Math.atan2(y, x) / (2 * Math.PI) + 1) % 1) * 6
-  const saturation = Math.min(Math.hypot(x, y) / largest, 1)
-  return [5, 3, 1].map((n) => {
-    const k = (n + hue) % 6
-    return 255 * (1 - saturation * Math.max(0, Math.min(k, 4 - k, 1)))
-  })
+  const missing = 255 * Math.min(Math.sqrt(x * x + y * y) / largest, 1)
+  return [255 - missing * lack(5 + hue), 255 - missing * lack(3 + hue), 255 - missing * lack(1 + hue)]
+}
+
+/** How much of red (5), green (3) or blue (1) a full colour of this hue lacks. */
+function lack(turn) {
+  const k = turn % 6
+  return Math.max(0, Math.min(k, 4 - k, 1))
 }

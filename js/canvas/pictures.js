@@ -16,6 +16,16 @@ export async function fetchPicture(file) {
   return createImageBitmap(await (await fetchFile(file)).blob())
 }
 
+/** A line of text in the lower left corner. */
+export function drawCaption(context, view, text) {
+  context.font = '11px sans-serif'
+  const top = view.size[1] - 24
+  context.fillStyle = 'rgb(0 0 0 / 70%)'
+  context.fillRect(6, top, context.measureText(text).width + 12, 18)
+  context.fillStyle = '#eee'
+  context.fillText(text, 12, top + 13)
+}
+
 /** The picture as the view shows it, between two shares of the canvas's width. */
 export function drawPicture(context, view, picture, { from = 0, to = 1, alpha = 1 } = {}) {
   const [width, height] = view.size

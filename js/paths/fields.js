@@ -5,17 +5,22 @@ import { flowColour } from '../canvas/colours.js'
 const ALPHA = 200 // of 255
 const SEEN = [40, 190, 170]
 const HIDDEN = [255, 110, 40]
-const STEP = 1 / 128
+const VELOCITY_STEP = 1 / 128
 const WORST_PX = 4 // of the motion grid: from here on an error is as red as can be
+const REACH = 0.45 // of a pixel: paths paint beyond their own pixel, so that ground which grows has no cracks
 
 /** kind -> for the paths at tau: a function of a path's number that gives [r, g, b]. */
 const COLOURS = {
   flow(paths, tau, all) {
-    const [from, to] = [Math.max(tau - STEP, 0), Math.min(tau + STEP, 1)]
-    const [before, after] = [from, to].map((t) => paths.placesAt(t, all))
-    const motion = all.map((path) => [0, 1].map((i) => (after[2 * path + i] - before[2 * path + i]) * paths.grid[i]))
-    const largest = Math.max(nearlyLargest(motion.map(([x, y]) => Math.hypot(x, y))), 1e-6)
-    return (path) => flowColour(...motion[path], largest)
+    const [from, to] = [Math.max(tau - VELOCITY_STEP, 0), Math.min(tau + VELOCITY_STEP, 1)]
+    const [before, motion] = [from, to].map((t) => paths.placesAt(t, all))
+    const lengths = new Float32Array(all.length)
+    for (const path of all) {
+      for (const i of [0, 1]) motion[2 * path + i] = (motion[2 * path + i] - before[2 * path + i]) * paths.grid[i]
+      lengths[path] = Math.sqrt(motion[2 * path] ** 2 + motion[2 * path + 1] ** 2)
+    }
+    const largest = Math.max(nearlyLargest(lengths), 1e-6)
+    return (path) => flowColour(motion[2 * path], motion[2 * path + 1], largest)
   },
   visibility(paths, tau) {
     const seen = paths.seenAt(tau)
@@ -44,7 +49,7 @@ export class Field {
     const image = context.createImageData(columns, rows)
     const all = Uint32Array.from({ length: count }, (_, i) => i)
     const places = paths.placesAt(tau, all)
-    const colour = COLOURS[kind](paths, tau, Array.from(all))
+    const colour = COLOURS[kind](paths, tau, all)
     const seen = paths.seenAt(tau)
     for (const front of [0, 1])
       for (let path = 0; path < count; path += 1)
@@ -54,21 +59,22 @@ export class Field {
   }
 }
 
-/** A square of one pixel, rounded outwards, so that ground which grows has no cracks. */
-function paint({ data, width, height }, x, y, [r, g, b]) {
-  const [left, top] = [Math.floor(x - 0.45), Math.floor(y - 0.45)]
-  const [right, bottom] = [Math.floor(x + 0.45), Math.floor(y + 0.45)]
-  for (let row = Math.max(top, 0); row <= Math.min(bottom, height - 1); row += 1)
-    for (let column = Math.max(left, 0); column <= Math.min(right, width - 1); column += 1) {
+function paint({ data, width, height }, x, y, colour) {
+  const left = Math.max(Math.floor(x - REACH), 0)
+  const right = Math.min(Math.floor(x + REACH), width - 1)
+  const top = Math.max(Math.floor(y - REACH), 0)
+  const bottom = Math.min(Math.floor(y + REACH), height - 1)
+  for (let row = top; row <= bottom; row += 1)
+    for (let column = left; column <= right; column += 1) {
       const at = 4 * (row * width + column)
-      data[at] = r
-      data[at + 1] = g
-      data[at + 2] = b
+      data[at] = colour[0]
+      data[at + 1] = colour[1]
+      data[at + 2] = colour[2]
       data[at + 3] = ALPHA
     }
 }
 
 /** The 98th of a hundred: a few wild paths do not make all others pale. */
 function nearlyLargest(values) {
-  return Float32Array.from(values).sort()[Math.floor(0.98 * (values.length - 1))]
+  return values.sort()[Math.floor(0.98 * (values.length - 1))]
 }

@@ -1,104 +1,96 @@
 /** Particles that run along paths, with the way behind them. */
 
-import { hueColour, hueOf } from '../canvas/colours.js'
+import { directionColour } from '../canvas/colours.js'
+import { Raster } from '../canvas/raster.js'
 
 const RADIUS = 2.4 // CSS px
-const PICKED_RADIUS = 4.5
-const TRAIL = 0.2 // of the whole time
-const TRAIL_STEPS = 8
-const FADES = [0.25, 0.5, 0.9] // of a trail's parts, oldest first
+const PICKED_RADIUS = 5
+const TRAIL = 0.4 // of the whole time
+const TRAIL_STEPS = 10
+const TRAIL_ALPHA = 0.9 // where it is youngest
 const VELOCITY_STEP = 1 / 128
 const STILL_PX = 0.5 // a motion of so many px of the motion grid from start to end counts as none
 const WHOLE_STEPS = 48 // of a picked path
-const EDGE = 'rgb(0 0 0 / 65%)'
+const EDGE = 'rgb(0 0 0 / 75%)'
+const PICKED = '#fff'
 
-/** Draws the paths of these numbers at tau. */
-export function drawParticles(context, view, paths, numbers, tau, trails) {
-  const groups = byHue(paths, numbers, tau)
-  const seen = paths.seenAt(tau)
-  for (const [hue, group] of groups) {
-    const colour = hueColour(hue)
-    if (trails && hue >= 0) drawTrails(context, view, paths, group, tau, colour)
-    drawDots(context, view, paths, group, tau, seen, colour, RADIUS)
+export class Particles {
+  #raster = new Raster()
+
+  /** Draws the paths of these numbers at tau. */
+  draw(context, view, paths, numbers, tau, trails) {
+    const density = context.getTransform().a
+    const raster = this.#raster
+    raster.clear(...view.size.map((side) => Math.round(side * density)))
+    const colours = coloursAt(paths, numbers, tau)
+    if (trails) drawTrails(raster, toPixels(view, density), paths, numbers, tau, colours)
+    const places = toPixels(view, density)(paths.placesAt(tau, numbers))
+    const seen = paths.seenAt(tau)
+    numbers.forEach((path, i) =>
+      raster.dot(places[2 * i], places[2 * i + 1], RADIUS * density, colours[i], seen(path), density))
+    context.drawImage(raster.picture(), 0, 0, ...view.size)
   }
 }
 
 /** Single paths: whole ways, and larger dots. */
 export function drawPicked(context, view, paths, numbers, tau) {
+  const ways = Array.from({ length: WHOLE_STEPS + 1 }, (_, i) => toPixels(view, 1)(paths.placesAt(i / WHOLE_STEPS, numbers)))
+  const places = toPixels(view, 1)(paths.placesAt(tau, numbers))
+  const colours = coloursAt(paths, numbers, tau).map((colour) => `rgb(${colour})`)
   const seen = paths.seenAt(tau)
-  for (const [hue, group] of byHue(paths, numbers, tau)) {
-    const colour = hueColour(hue)
-    const times = Array.from({ length: WHOLE_STEPS + 1 }, (_, i) => i / WHOLE_STEPS)
-    const ways = times.map((t) => paths.placesAt(t, group))
-    for (const [width, style] of [[3.5, EDGE], [1.5, colour]]) {
-      context.lineWidth = width
-      context.strokeStyle = style
-      strokeWays(context, view, ways, group.length)
-    }
-    drawDots(context, view, paths, group, tau, seen, colour, PICKED_RADIUS)
+  numbers.forEach((path, i) => {
+    const way = new Path2D()
+    for (const place of ways) way.lineTo(place[2 * i], place[2 * i + 1])
+    stroke(context, way, colours[i], 2)
+    const dot = new Path2D()
+    dot.arc(places[2 * i], places[2 * i + 1], PICKED_RADIUS, 0, 2 * Math.PI)
+    context.fillStyle = colours[i]
+    if (seen(path)) context.fill(dot)
+    stroke(context, dot, PICKED, 1.5)
+  })
+}
+
+function stroke(context, shape, colour, width) {
+  for (const [style, lineWidth] of [[EDGE, width + 2], [colour, width]]) {
+    context.lineWidth = lineWidth
+    context.strokeStyle = style
+    context.stroke(shape)
   }
 }
 
-/** Direction at tau -> numbers of paths. */
-function byHue(paths, numbers, tau) {
-  const from = Math.max(tau - VELOCITY_STEP, 0)
-  const to = Math.min(tau + VELOCITY_STEP, 1)
+/** Of the directions in which the paths run at tau. */
+function coloursAt(paths, numbers, tau) {
+  const [from, to] = [Math.max(tau - VELOCITY_STEP, 0), Math.min(tau + VELOCITY_STEP, 1)]
   const [before, after] = [from, to].map((t) => paths.placesAt(t, numbers))
   const [width, height] = paths.grid
-  const groups = new Map()
-  numbers.forEach((path, i) => {
+  return Array.from(numbers, (_, i) => {
     const [x, y] = [after[2 * i] - before[2 * i], after[2 * i + 1] - before[2 * i + 1]]
-    const hue = hueOf(x * width, y * height, STILL_PX * (to - from))
-    if (!groups.has(hue)) groups.set(hue, [])
-    groups.get(hue).push(path)
+    return directionColour(x * width, y * height, STILL_PX * (to - from))
   })
-  return groups
 }
 
-function drawTrails(context, view, paths, group, tau, colour) {
-  const times = Array.from({ length: TRAIL_STEPS + 1 }, (_, i) => Math.max(tau - TRAIL * (1 - i / TRAIL_STEPS), 0))
-  const ways = times.map((t) => paths.placesAt(t, group))
-  context.strokeStyle = colour
-  context.lineWidth = 1.3
-  FADES.forEach((alpha, i) => {
-    const [from, to] = [i, i + 1].map((n) => Math.round((n * TRAIL_STEPS) / FADES.length))
-    context.globalAlpha = alpha
-    strokeWays(context, view, ways.slice(from, to + 1), group.length)
-  })
-  context.globalAlpha = 1
-}
-
-/** ways: places of all paths at one time after the other. */
-function strokeWays(context, view, ways, count) {
-  const [left, top, width, height] = view.box
-  context.beginPath()
-  for (let i = 0; i < count; i += 1) {
-    context.moveTo(left + ways[0][2 * i] * width, top + ways[0][2 * i + 1] * height)
-    for (let k = 1; k < ways.length; k += 1)
-      context.lineTo(left + ways[k][2 * i] * width, top + ways[k][2 * i + 1] * height)
+function drawTrails(raster, pixels, paths, numbers, tau, colours) {
+  const time = (step) => Math.max(tau - TRAIL * (1 - step / TRAIL_STEPS), 0)
+  let before = pixels(paths.placesAt(time(0), numbers))
+  for (let step = 1; step <= TRAIL_STEPS; step += 1) {
+    const here = pixels(paths.placesAt(time(step), numbers))
+    const alpha = (TRAIL_ALPHA * step) / TRAIL_STEPS
+    for (let i = 0; i < numbers.length; i += 1) {
+      const [x, y, nextX, nextY] = [before[2 * i], before[2 * i + 1], here[2 * i], here[2 * i + 1]]
+      if (x !== nextX || y !== nextY) raster.line(x, y, nextX, nextY, colours[i], alpha)
+    }
+    before = here
   }
-  context.stroke()
 }
 
-/** Filled where the path is seen, rings where it is hidden. */
-function drawDots(context, view, paths, group, tau, seen, colour, radius) {
-  const [left, top, width, height] = view.box
-  const places = paths.placesAt(tau, group)
-  const [shown, hidden] = [new Path2D(), new Path2D()]
-  group.forEach((path, i) => {
-    const dots = seen(path) ? shown : hidden
-    const [x, y] = [left + places[2 * i] * width, top + places[2 * i + 1] * height]
-    dots.moveTo(x + radius, y)
-    dots.arc(x, y, radius, 0, 2 * Math.PI)
-  })
-  context.lineWidth = 1.6
-  context.strokeStyle = EDGE
-  context.stroke(shown)
-  context.fillStyle = colour
-  context.fill(shown)
-  context.lineWidth = 2.6
-  context.stroke(hidden)
-  context.lineWidth = 1.2
-  context.strokeStyle = colour
-  context.stroke(hidden)
+/** Turns relative places into pixels, in place. */
+function toPixels(view, density) {
+  const [left, top, width, height] = view.box.map((value) => value * density)
+  return (places) => {
+    for (let i = 0; i < places.length; i += 2) {
+      places[i] = left + places[i] * width
+      places[i + 1] = top + places[i + 1] * height
+    }
+    return places
+  }
 }
