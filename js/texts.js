@@ -5,7 +5,7 @@ import { app } from '../../scripts/app.js'
 const ENGLISH = {
   play: 'Play', pause: 'Pause', time: 'Time', fit: 'Fit', fitTitle: 'Show the whole picture',
   particles: 'Particles', density: 'Particles in a row', trails: 'Trails',
-  show: 'Show', flow: 'Flow', visibility: 'Visibility', error: 'Forward-backward error', nothing: 'Nothing',
+  show: 'Overlay', flow: 'Flow', visibility: 'Visibility', error: 'Forward-backward error', nothing: 'None',
   ground: 'Picture', start: 'Start', end: 'End', frames: 'Frames', fade: 'Start to end', other: 'Other', dark: 'None',
   wipe: 'Wipe with', noWipe: 'No wipe', clear: 'Clear points',
   flowLegend: 'hue: direction, colour: speed', visibilityLegend: 'green: seen   orange: hidden',
@@ -29,7 +29,7 @@ const ENGLISH = {
 const CHINESE = {
   play: '播放', pause: '暂停', time: '时间', fit: '全图', fitTitle: '显示整幅图像',
   particles: '粒子', density: '每行粒子数', trails: '拖尾',
-  show: '显示', flow: '光流', visibility: '可见性', error: '前后向误差', nothing: '无',
+  show: '叠加', flow: '光流', visibility: '可见性', error: '前后向误差', nothing: '无',
   ground: '底图', start: '起始', end: '结束', frames: '帧', fade: '起始到结束', other: '其他', dark: '无',
   wipe: '划像对比', noWipe: '不划像', clear: '清除点',
   flowLegend: '色相：方向，饱和度：速度', visibilityLegend: '绿色：可见   橙色：被遮挡',

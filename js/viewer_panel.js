@@ -102,12 +102,12 @@ export class Viewer {
       context.globalAlpha = FIELD_ALPHA
       context.drawImage(picture, ...view.box)
       context.globalAlpha = 1
-      drawCaption(context, view, this.text[`${state.field}Legend`])
     }
     if (state.particles)
       this.#particles.draw(context, view, paths, paths.evenly(state.density), state.tau, state.trails)
     drawPicked(context, view, paths, state.points.map((place) => paths.nearest(place)), state.tau)
     if (this.#wipes()) drawEdge(context, view, state.edge)
+    if (state.field !== 'nothing') drawCaption(context, view, this.text[`${state.field}Legend`])
   }
 
   down(place) {

@@ -5,6 +5,7 @@
 
 const EDGE_ALPHA = 0.65 // of the dark rim around a dot
 const EDGE_PX = 1
+const RING_PX = 1.3
 
 export class Raster {
   #canvas = document.createElement('canvas')
@@ -31,12 +32,12 @@ export class Raster {
     const edge = EDGE_PX * density
     const reach = radius + edge + 1
     const { width, height } = this.#image
-    const hole = filled ? -Infinity : radius - 1.2 * density
+    const hole = filled ? -Infinity : radius - RING_PX * density
     for (let row = Math.max(Math.floor(y - reach), 0); row <= Math.min(y + reach, height - 1); row += 1)
       for (let column = Math.max(Math.floor(x - reach), 0); column <= Math.min(x + reach, width - 1); column += 1) {
         const distance = Math.sqrt((column + 0.5 - x) ** 2 + (row + 0.5 - y) ** 2) // hypot takes ten times as long
         if (distance > reach) continue
-        const rim = between(distance, hole - edge, radius + edge) * EDGE_ALPHA
+        const rim = between(distance, hole, radius + edge) * EDGE_ALPHA
         if (rim <= 0) continue
         const inner = between(distance, hole, radius)
         const alpha = inner + rim * (1 - inner)
@@ -44,12 +45,12 @@ export class Raster {
       }
   }
 
-  /** From place to place; alpha from 0 to 1. Where lines cross, the stronger one is seen. */
+  /** From place to place, the last pixel being the next line's; alpha from 0 to 1. Where lines cross, the stronger one is seen. */
   line(x0, y0, x1, y1, colour, alpha) {
     const [r, g, b] = colour
     const steps = Math.ceil(Math.max(Math.abs(x1 - x0), Math.abs(y1 - y0), 1))
     const { width, height, data } = this.#image
-    for (let i = 0; i <= steps; i += 1) {
+    for (let i = 0; i < steps; i += 1) {
       const x = x0 + ((x1 - x0) * i) / steps - 0.5
       const y = y0 + ((y1 - y0) * i) / steps - 0.5
       const left = Math.floor(x)

@@ -9,28 +9,35 @@ const VELOCITY_STEP = 1 / 128
 const WORST_PX = 4 // of the motion grid: from here on an error is as red as can be
 const REACH = 0.45 // of a pixel: paths paint beyond their own pixel, so that ground which grows has no cracks
 
+const ERRORS = Array.from({ length: 64 }, (_, i) => {
+  const share = i / 63 // from green over yellow to red
+  return [255 * Math.min(1, 2 * share), 255 * Math.min(1, 2 - 2 * share) * (0.35 + 0.65 * share), 90 * (1 - share)]
+})
+
 /** kind -> for the paths at tau: a function of a path's number that gives [r, g, b]. */
 const COLOURS = {
   flow(paths, tau, all) {
     const [from, to] = [Math.max(tau - VELOCITY_STEP, 0), Math.min(tau + VELOCITY_STEP, 1)]
     const [before, motion] = [from, to].map((t) => paths.placesAt(t, all))
+    const [width, height] = paths.grid
     const lengths = new Float32Array(all.length)
-    for (const path of all) {
-      for (const i of [0, 1]) motion[2 * path + i] = (motion[2 * path + i] - before[2 * path + i]) * paths.grid[i]
-      lengths[path] = Math.sqrt(motion[2 * path] ** 2 + motion[2 * path + 1] ** 2)
+    for (let path = 0; path < all.length; path += 1) {
+      const x = (motion[2 * path] - before[2 * path]) * width
+      const y = (motion[2 * path + 1] - before[2 * path + 1]) * height
+      lengths[path] = Math.sqrt(x * x + y * y)
+      motion[2 * path] = x
+      motion[2 * path + 1] = y
     }
     const largest = Math.max(nearlyLargest(lengths), 1e-6)
-    return (path) => flowColour(motion[2 * path], motion[2 * path + 1], largest)
+    const colour = [0, 0, 0]
+    return (path) => flowColour(motion[2 * path], motion[2 * path + 1], largest, colour)
   },
   visibility(paths, tau) {
     const seen = paths.seenAt(tau)
     return (path) => (seen(path) ? SEEN : HIDDEN)
   },
   error(paths) {
-    return (path) => {
-      const share = Math.min(paths.roundTrip[path] / WORST_PX, 1)
-      return [255 * Math.min(1, 2 * share), 255 * Math.min(1, 2 - 2 * share) * (0.35 + 0.65 * share), 90 * (1 - share)]
-    }
+    return (path) => ERRORS[Math.floor(Math.min(paths.roundTrip[path] / WORST_PX, 1) * (ERRORS.length - 1))]
   },
 }
 

@@ -4,6 +4,7 @@ import { directionColour } from '../canvas/colours.js'
 import { Raster } from '../canvas/raster.js'
 
 const RADIUS = 2.4 // CSS px
+const HIDDEN_RADIUS = 3.2 // of rings, which must leave room for what is beneath
 const PICKED_RADIUS = 5
 const TRAIL = 0.4 // of the whole time
 const TRAIL_STEPS = 10
@@ -26,8 +27,10 @@ export class Particles {
     if (trails) drawTrails(raster, toPixels(view, density), paths, numbers, tau, colours)
     const places = toPixels(view, density)(paths.placesAt(tau, numbers))
     const seen = paths.seenAt(tau)
-    numbers.forEach((path, i) =>
-      raster.dot(places[2 * i], places[2 * i + 1], RADIUS * density, colours[i], seen(path), density))
+    numbers.forEach((path, i) => {
+      const radius = seen(path) ? RADIUS : HIDDEN_RADIUS
+      raster.dot(places[2 * i], places[2 * i + 1], radius * density, colours[i], seen(path), density)
+    })
     context.drawImage(raster.picture(), 0, 0, ...view.size)
   }
 }
@@ -71,15 +74,18 @@ function coloursAt(paths, numbers, tau) {
 
 function drawTrails(raster, pixels, paths, numbers, tau, colours) {
   const time = (step) => Math.max(tau - TRAIL * (1 - step / TRAIL_STEPS), 0)
-  let before = pixels(paths.placesAt(time(0), numbers))
+  const before = pixels(paths.placesAt(time(0), numbers))
   for (let step = 1; step <= TRAIL_STEPS; step += 1) {
     const here = pixels(paths.placesAt(time(step), numbers))
     const alpha = (TRAIL_ALPHA * step) / TRAIL_STEPS
     for (let i = 0; i < numbers.length; i += 1) {
-      const [x, y, nextX, nextY] = [before[2 * i], before[2 * i + 1], here[2 * i], here[2 * i + 1]]
-      if (x !== nextX || y !== nextY) raster.line(x, y, nextX, nextY, colours[i], alpha)
+      const x = here[2 * i]
+      const y = here[2 * i + 1]
+      if (Math.abs(x - before[2 * i]) + Math.abs(y - before[2 * i + 1]) < 1) continue // until it is a pixel long
+      raster.line(before[2 * i], before[2 * i + 1], x, y, colours[i], alpha)
+      before[2 * i] = x
+      before[2 * i + 1] = y
     }
-    before = here
   }
 }
 
