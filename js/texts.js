@@ -13,7 +13,7 @@ const ENGLISH = {
   viewerCanvas: 'Paths of the trajectory. Space plays, left and right move through time, a click adds or removes a '
     + 'point, N adds one in the middle, Delete removes the last, plus and minus zoom, 0 fits.',
   runFirst: 'Run the workflow to see the motion.',
-  gone: 'The files of this view are gone from ComfyUI’s temp folder. Run the workflow again.',
+  gone: "The files of this view are gone from ComfyUI's temp folder. Run the workflow again.",
   broken: 'The paths cannot be read. Reload the page, or run the workflow again.',
   guidesCanvas: 'Guides from the start image to the end image. N adds one, brackets select a handle, arrows move it, '
     + 'H adds a handle in between, comma and full stop change its time, R and Shift R the radius, F brings it to the '

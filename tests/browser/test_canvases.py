@@ -1,0 +1,234 @@
+"""The viewer and the guides as a user has them before him: mouse, keys, and what of it the workflow keeps."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+RENDERERS = pytest.mark.parametrize("renderer", ["classic", "nodes2"])
+
+GRAPH = """([canvas, width, height]) => {
+  const place = (type, x, values = {}) => {
+    const node = LiteGraph.createNode(type);
+    app.graph.add(node);
+    node.pos = [x, 0];
+    for (const [name, value] of Object.entries(values)) node.widgets.find(w => w.name === name).value = value;
+    return node;
+  };
+  const link = (from, output, to, input) => from.connect(output, to, to.inputs.findIndex(i => i.name === input));
+  const clip = place('RDVFISampleClip', -1000, {width, height, frames: 2});
+  const shown = place(canvas, 0);
+  if (canvas === 'RDVFITrajectoryViewer') {
+    const [model, fit] = [place('RDVFILoadModel', -1400), place('RDVFIFitTrajectory', -500)];
+    link(model, 0, fit, 'model');
+    link(clip, 1, fit, 'start_image');
+    link(clip, 2, fit, 'end_image');
+    link(fit, 0, shown, 'trajectory');
+  }
+  link(clip, 1, shown, 'start_image');
+  link(clip, 2, shown, 'end_image');
+  app.canvas.ds.scale = 1;
+  app.canvas.ds.offset = [300, 100];
+  app.canvas.setDirty(true, true);
+}"""
+
+SAVED = "() => app.graph.serialize()"
+PIXELS = """() => {
+  const canvas = document.querySelector('.rdvfi-stage canvas');
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return data.reduce((sum, value, i) => (sum + value * (i % 997 + 1)) % 1000003, 0);
+}"""
+
+
+class Canvas:
+    """The one of the only viewer or guides node, with places in shares of its picture."""
+
+    def __init__(self, tab, kind: str, renderer: str, size=(640, 360)):
+        self.tab, self.kind, self.size = tab, kind, size
+        tab.renderer(renderer)
+        tab.new_workflow()
+        tab(GRAPH, [kind, *size])
+        self.run()
+
+    def run(self) -> None:
+        self.tab.run()
+        self.tab.wait(f"() => {self.panel} && !{self.panel}.stage.message.textContent")
+        self.tab.page.wait_for_timeout(300)
+
+    @property
+    def panel(self) -> str:
+        return f"app.graph.nodes.find(node => node.type === '{self.kind}')?.widgets.at(-1).panel"
+
+    def __call__(self, expression: str):
+        return self.tab(f"() => {self.panel}.{expression}")
+
+    @property
+    def locator(self):
+        return self.tab.page.locator(".rdvfi-stage canvas")
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        box = self.locator.bounding_box()
+        width = min(box["width"], box["height"] * self.size[0] / self.size[1])
+        height = width * self.size[1] / self.size[0]
+        return box["x"] + box["width"] / 2 + (x - 0.5) * width, box["y"] + box["height"] / 2 + (y - 0.5) * height
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+        mouse = self.tab.page.mouse
+        mouse.move(*self.at(*start))
+        mouse.down(button=button)
+        mouse.move(*self.at(*end), steps=4)
+        mouse.up(button=button)
+
+    def click(self, x: float, y: float, **how) -> None:
+        self.tab.page.mouse.click(*self.at(x, y), **how)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.tab.page.keyboard.press(key)
+
+    def saved(self) -> dict:
+        return next(node for node in self.tab(SAVED)["nodes"] if node["type"] == self.kind)
+
+    def guides(self) -> list[dict]:
+        text = self.tab.widget(self.kind, "guides")
+        return json.loads(text)["guides"] if text else []
+
+
+@RENDERERS
+def test_a_guide_is_dragged_bent_and_deleted(tab, renderer, artefacts):
+    canvas = Canvas(tab, "RDVFIGuides", renderer)
+    canvas.drag((0.25, 0.5), (0.75, 0.5))
+    (guide,) = canvas.guides()
+    assert guide["points"] == [[0, *near(0.25, 0.5)], [1, *near(0.75, 0.5)]]
+    assert json.loads(tab.widget("RDVFIGuides", "guides"))["size"] == [640, 360]
+    canvas.click(0.5, 0.5, click_count=2)
+    canvas.drag((0.5, 0.5), (0.5, 0.2))
+    tab.picture(artefacts / f"guide-{renderer}.png")
+    (guide,) = canvas.guides()
+    assert [point[0] for point in guide["points"]] == [0, pytest.approx(0.5, abs=0.02), 1]
+    assert guide["points"][1][1:] == near(0.5, 0.2)
+    tab.page.get_by_label("in front").check()
+    assert canvas.guides()[0]["in_front"]
+    (sent,) = (node["inputs"] for node in tab.prompt().values() if node["class_type"] == "RDVFIGuides")
+    assert json.loads(sent["guides"])["guides"] == canvas.guides()
+    canvas.run()
+    assert not tab.complaints()
+    canvas.click(0.5, 0.2, click_count=2)
+    assert len(canvas.guides()[0]["points"]) == 2
+    canvas.click(0.25, 0.5)
+    tab.page.get_by_role("button", name="Remove the handle").click()
+    assert canvas.guides() == []
+
+
+@RENDERERS
+def test_guides_are_drawn_with_keys_alone(tab, renderer, artefacts):
+    canvas = Canvas(tab, "RDVFIGuides", renderer)
+    canvas.locator.focus()
+    canvas.press("n", *["Shift+ArrowRight"] * 5, "ArrowUp", "[", *["Shift+ArrowLeft"] * 3, "f", "r")
+    (guide,) = canvas.guides()
+    (_, x0, y0), (_, x1, y1) = guide["points"]
+    assert x0 < 0.5 < x1 and y1 < y0 == pytest.approx(0.5) and guide["in_front"] and guide["radius"] > 0.06
+    canvas.press("h", ".", "Shift+ArrowUp")
+    points = canvas.guides()[0]["points"]
+    assert len(points) == 3 and points[1][0] == pytest.approx(0.52) and points[1][2] < y0
+    tab.picture(artefacts / f"guide-keys-{renderer}.png")
+    canvas.press("Delete")
+    assert len(canvas.guides()[0]["points"]) == 2
+    canvas.press("Delete")
+    assert canvas.guides() == [] and len(tab.types()) == 2  # the keys do not reach the graph
+
+
+def test_a_workflow_that_is_opened_again_shows_its_guides_and_pictures(tab):
+    canvas = Canvas(tab, "RDVFIGuides", "classic")
+    canvas.drag((0.25, 0.5), (0.75, 0.5))
+    tab("graph => app.loadGraphData(graph)", tab(SAVED))
+    tab.wait(f"() => {canvas.panel}?.pictures")
+    assert canvas("editor.guides.list.length") == 1
+    tab("() => { app.graph.nodes.find(n => n.type === 'RDVFIGuides').widgets[0].value = 'nothing' }")
+    tab.page.mouse.move(5, 5)
+    tab.page.mouse.move(*canvas.at(0.5, 0.5))
+    tab.page.get_by_text("The text in guides is not in the format").wait_for()
+
+
+@RENDERERS
+def test_the_viewer_plays_and_keeps_what_is_set(tab, renderer, artefacts):
+    canvas = Canvas(tab, "RDVFITrajectoryViewer", renderer)
+    assert canvas("playback.playing") is False and canvas("state.tau") == 0
+    before = tab(PIXELS)
+    canvas.locator.focus()
+    canvas.press("Shift+ArrowRight", "Shift+ArrowRight", "ArrowRight")
+    assert canvas("state.tau") == pytest.approx(17 / 64)
+    tab.page.wait_for_timeout(200)
+    assert tab(PIXELS) != before
+    tab.page.get_by_role("button", name="Play").click()
+    tab.wait(f"() => {canvas.panel}.state.tau > 0.5")
+    tab.page.get_by_role("button", name="Pause").click()
+    canvas.click(0.4, 0.6)
+    canvas.click(0.8, 0.6)
+    assert len(canvas("state.points")) == 2
+    tab.page.get_by_label("Overlay", exact=True).select_option("error")
+    tab.page.get_by_label("Wipe with", exact=True).select_option("end")
+    canvas.drag((0.5, 0.3), (0.25, 0.3))
+    tab.picture(artefacts / f"viewer-{renderer}.png")
+    kept = canvas.saved()["properties"]["rdvfi_view"]
+    assert kept["field"] == "error" and kept["edge"] == pytest.approx(0.25, abs=0.01) and len(kept["points"]) == 2
+    assert "rdvfi_view" not in json.dumps(tab.prompt())  # what is only looked at runs nothing again
+    tab("graph => app.loadGraphData(graph)", tab(SAVED))
+    tab.wait(f"() => {canvas.panel}?.paths")
+    assert canvas("state.points.length") == 2 and canvas("state.tau") == pytest.approx(kept["tau"])
+    assert not tab.complaints()
+
+
+def test_a_click_on_a_point_removes_it_at_any_time(tab):
+    canvas = Canvas(tab, "RDVFITrajectoryViewer", "classic")
+    canvas.locator.focus()
+    canvas.press("End")
+    canvas.click(0.3, 0.4)
+    canvas.press("Home")
+    path = "paths.nearest($.state.points[0])"
+    place = tab(f"() => {{ const $ = {canvas.panel}; return [...$.paths.placesAt(0, [$.{path}])] }}")
+    assert len(canvas("state.points")) == 1
+    canvas.click(*place)
+    assert canvas("state.points") == []
+
+
+@RENDERERS
+def test_the_middle_button_is_the_graphs_and_a_wheel_zooms_what_was_clicked(tab, renderer):
+    canvas = Canvas(tab, "RDVFIGuides", renderer)
+    offset = tab("() => [...app.canvas.ds.offset]")
+    canvas.drag((0.3, 0.3), (0.4, 0.4), button="middle")
+    tab.wait("([x, y]) => app.canvas.ds.offset[0] > x + 10 && app.canvas.ds.offset[1] > y + 10", offset)
+    assert canvas.guides() == []
+    scale = tab("() => app.canvas.ds.scale")
+    canvas.click(0.5, 0.5)
+    tab.page.mouse.wheel(0, -100)
+    tab.wait(f"() => {canvas.panel}.stage.view.zoom > 1.1")
+    assert tab("() => app.canvas.ds.scale") == scale
+
+
+def test_files_that_are_gone_are_said_to_be(tab, server):
+    canvas = Canvas(tab, "RDVFITrajectoryViewer", "classic")
+    graph = tab(SAVED)
+    for file in (server.base / "temp").glob("*.paths"):
+        file.unlink()
+    tab("graph => app.loadGraphData(graph)", graph)
+    tab.page.get_by_text("The files of this view are gone from ComfyUI's temp folder.").wait_for()
+    assert canvas("paths") is None
+
+
+def test_the_pages_cubic_is_the_cores(tab):
+    from rdvfi_core.trajectory.cubic import cubic_weights
+
+    script = """async ([times, taus]) => {
+      const {cubicWeights} = await import('/extensions/comfyui-rdvfi/paths/cubic.js');
+      return taus.map(tau => times.map((_, knot) => new Map(cubicWeights(times, tau)).get(knot) ?? 0));
+    }"""
+    taus = [0, 0.1, 0.3, 0.5, 0.77, 1]
+    for times in ([0, 1], [0, 0.3, 1], [0, 0.2, 0.5, 0.6, 1]):
+        for tau, weights in zip(taus, tab(script, [times, taus]), strict=True):
+            assert weights == pytest.approx(cubic_weights(times, tau), abs=1e-12)
+
+
+def near(*place: float) -> list:
+    return [pytest.approx(value, abs=0.01) for value in place]
