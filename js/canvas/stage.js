@@ -28,6 +28,7 @@ export class Stage {
     this.message = element('div', { className: 'rdvfi-message', hidden: true })
     this.message.setAttribute('role', 'status')
     this.element = element('div', { className: 'rdvfi-stage' }, this.canvas, this.message)
+    this.element.dataset.captureWheel = 'true' // Nodes 2.0 keeps the wheel to itself without it
     this.observer = new ResizeObserver(() => this.#resize())
     this.observer.observe(this.canvas)
     this.#listen()

@@ -39,8 +39,8 @@ export class Guides {
   /** Readable: a line for each guide. Without guides the text is empty. */
   toString() {
     if (!this.list.length) return ''
-    const lines = this.list.map((guide) => JSON.stringify(rounded(guide), null, 1).replace(/\n */g, ' '))
-    return `{"version": ${VERSION}, "size": ${JSON.stringify(this.size)}, "guides": [\n${lines.join(',\n')}]}`
+    const lines = this.list.map((guide) => spaced(rounded(guide)))
+    return `{"version": ${VERSION}, "size": ${spaced(this.size)}, "guides": [\n${lines.join(',\n')}]}`
   }
 
   /** A guide that stays where it is; its number. */
@@ -108,7 +108,12 @@ function inside(place) {
   return place.map((value) => Math.min(Math.max(value, 0), 1))
 }
 
-function rounded({ points, radius, in_front, ...more }) {
+function rounded({ points, radius, in_front }) {
   const digits = (value) => Math.round(value * 1e5) / 1e5
-  return { points: points.map((point) => point.map(digits)), radius: digits(radius), in_front, ...more }
+  return { points: points.map((point) => point.map(digits)), radius: digits(radius), in_front }
+}
+
+/** As Python writes JSON, for values without text. */
+function spaced(value) {
+  return JSON.stringify(value).replace(/[,:]/g, '$& ')
 }
