@@ -2,9 +2,10 @@
 
 import { app } from '../../scripts/app.js'
 import { addGuides } from './guides_panel.js'
+import { addPreview } from './preview_panel.js'
 import { addViewer } from './viewer_panel.js'
 
-const PANELS = { RDVFITrajectoryViewer: addViewer, RDVFIGuides: addGuides }
+const PANELS = { RDVFITrajectoryViewer: addViewer, RDVFIGuides: addGuides, RDVFIInterpolate: addPreview }
 
 app.registerExtension({
   name: 'rdvfi',

@@ -24,6 +24,7 @@ const ENGLISH = {
   noText: 'The text in guides is not in the format; correct it, or empty it to draw anew.',
   otherAspect: 'The guides were drawn on images of another aspect. Give such images, or delete the guides.',
   hint: 'Drag from a point to where it is in the end image.',
+  preview: 'White: frames of the clip. Blue: made. Red: after a cut. A click goes there.',
 }
 
 const CHINESE = {
@@ -46,6 +47,7 @@ const CHINESE = {
   noText: 'guides 中的文本格式不正确；请改正，或清空后重新绘制。',
   otherAspect: '引导线是在另一种宽高比的图像上绘制的。请提供相同宽高比的图像，或删除引导线。',
   hint: '从一个点拖到它在结束图像中的位置。',
+  preview: '白色：原有的帧。蓝色：生成的帧。红色：切点之后。单击可跳转。',
 }
 
 export function texts() {

@@ -5,7 +5,7 @@ import { element } from './controls.js'
 const STYLE = new URL('./rdvfi.css', import.meta.url).href
 
 /**
- * made: element; executed(output) after a run; configured() when the node was loaded; close().
+ * made: element, and where it has them executed(output) after a run, configured() when the node was loaded, close().
  * The panel is a widget without a value: what is kept lies in other widgets and in the node's properties.
  */
 export function addPanel(node, name, made, { width, height, least }) {
@@ -19,14 +19,14 @@ export function addPanel(node, name, made, { width, height, least }) {
   })
   widget.serialize = false
   widget.panel = made
-  after(node, 'onExecuted', (output) => made.executed(output))
-  after(node, 'onConfigure', () => made.configured())
-  after(node, 'onRemoved', () => made.close())
+  after(node, 'onExecuted', (output) => made.executed?.(output))
+  after(node, 'onConfigure', () => made.configured?.())
+  after(node, 'onRemoved', () => made.close?.())
   node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)])
   return widget
 }
 
-function after(node, method, act) {
+export function after(node, method, act) {
   const before = node[method]
   node[method] = function (...given) {
     const answer = before?.apply(this, given)

@@ -12,6 +12,7 @@ from ..rdvfi_core.timeline import Plan, Source, Timeline, exact_fps
 from .clip_inputs import motion_inputs, reading_inputs
 from .images import Pictures, check_room, empty_frames
 from .networks import Loaded, interrupted
+from .preview import Preview
 from .progress import Progress
 from .types import CATEGORY, Model, TimelineType, TimelineValue
 
@@ -86,17 +87,20 @@ class RDVFIInterpolate(io.ComfyNode):
             found = scan(pictures, threshold, duplicates, should_stop=interrupted)
             source = Source.constant(len(pictures), wish.source_fps, found.cuts, found.duplicates)
             plan = wish.timeline.plan(replace(source, closes=found.closes))
-        frames = render_plan(model, pictures, plan, keyframes, seed)
+        preview = Preview(plan, *pictures.size)
+        frames = render_plan(model, pictures, plan, keyframes, seed, preview)
         text = "\n".join((pictures.note, plan.describe())).lstrip()
-        return io.NodeOutput(frames, float(plan.fps), len(plan), text, plan.to_json())
+        return io.NodeOutput(frames, float(plan.fps), len(plan), text, plan.to_json(), ui=preview.shown())
 
 
-def render_plan(model, pictures: Pictures, plan: Plan, keyframes: str, seed: int):
+def render_plan(model, pictures: Pictures, plan: Plan, keyframes: str, seed: int, preview: Preview):
     """(len(plan), H, W, C). One pair is held at a time, and the motion of the next one; nothing but the output
     grows with the number of frames."""
     out, bar = empty_frames(len(plan), *pictures.size, pictures.channels), Progress(len(plan))
     frames = render(Loaded(model, pictures.size), plan, pictures, seed, keyframes, should_stop=interrupted)
-    for i, frame in enumerate(frames):
-        out[i] = frame.movedim(0, -1)
-        bar.step(frame if len(frame) >= 3 else frame.expand(3, -1, -1))
+    with preview.writing() as show:
+        for i, frame in enumerate(frames):
+            out[i] = frame.movedim(0, -1)
+            show(frame[None])
+            bar.step(frame if len(frame) >= 3 else frame.expand(3, -1, -1))
     return out

@@ -41,6 +41,27 @@ PIXELS = """() => {
 }"""
 
 
+OPENING = """async panel => {
+  const began = performance.now();
+  await panel.load(panel.node.properties.rdvfi_files);
+  panel.stage.draw();
+  return performance.now() - began;
+}"""
+
+SCRUBBING = """async panel => {
+  const frames = [];
+  const next = () => new Promise(requestAnimationFrame);
+  let last = await next();
+  for (let i = 0; i < 120; i += 1) {
+    panel.setTau((i % 60) / 60);
+    const now = await next();
+    frames.push(now - last);
+    last = now;
+  }
+  return frames.sort((a, b) => a - b)[60];
+}"""
+
+
 class Canvas:
     """The one of the only viewer or guides node, with places in shares of its picture."""
 
@@ -180,6 +201,13 @@ def test_the_viewer_plays_and_keeps_what_is_set(tab, renderer, artefacts):
     assert not tab.complaints()
 
 
+def test_how_long_the_viewer_takes_is_told(tab, capsys):
+    canvas = Canvas(tab, "RDVFITrajectoryViewer", "classic", (1024, 576))
+    opening, frame = (tab(f"() => ({script})({canvas.panel})") for script in (OPENING, SCRUBBING))
+    with capsys.disabled():
+        print(f"\nA 1024x576 trajectory opens in {opening:.0f} ms; while scrubbing {1000 / frame:.0f} frames a second.")
+
+
 def test_a_click_on_a_point_removes_it_at_any_time(tab):
     canvas = Canvas(tab, "RDVFITrajectoryViewer", "classic")
     canvas.locator.focus()
@@ -205,6 +233,40 @@ def test_the_middle_button_is_the_graphs_and_a_wheel_zooms_what_was_clicked(tab,
     tab.page.mouse.wheel(0, -100)
     tab.wait(f"() => {canvas.panel}.stage.view.zoom > 1.1")
     assert tab("() => app.canvas.ds.scale") == scale
+
+
+@RENDERERS
+def test_interpolated_frames_are_shown_as_a_video_with_their_ticks(tab, renderer, artefacts):
+    tab.renderer(renderer)
+    tab.new_workflow()
+    tab(
+        """() => {
+          const types = ['RDVFILoadModel', 'RDVFISampleClip', 'RDVFIInterpolate', 'PreviewImage'];
+          const [model, clip, work, shown] = types.map((type, i) => {
+            const node = LiteGraph.createNode(type);
+            app.graph.add(node);
+            node.pos = [-300 + 320 * i, 0];
+            return node;
+          });
+          model.connect(0, work, 0);
+          clip.connect(0, work, 1);
+          work.connect(0, shown, 0);
+          app.canvas.ds.scale = 1;
+          app.canvas.ds.offset = [400, 100];
+        }"""
+    )
+    tab.set_widget("RDVFISampleClip", frames=3, width=320, height=180)
+    tab.set_widget("RDVFIInterpolate", multiplier=4)
+    for _ in range(2):
+        tab.run()
+        tab.wait("() => document.querySelector('.rdvfi-preview video')?.videoWidth === 320")
+    assert tab("() => document.querySelectorAll('.rdvfi-preview').length") == 1
+    strip = tab.page.locator(".rdvfi-preview canvas")
+    box = strip.bounding_box()
+    tab.page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 5)
+    tab.wait("() => Math.abs(document.querySelector('.rdvfi-preview video').currentTime - 4.5 / 96) < 1e-3")
+    tab.picture(artefacts / f"preview-{renderer}.png")
+    assert not tab.complaints()
 
 
 def test_files_that_are_gone_are_said_to_be(tab, server):

@@ -7,6 +7,7 @@ import json
 import struct
 from urllib.parse import urlencode
 
+import av
 import numpy as np
 import pytest
 from comfyui import ValidationError
@@ -69,6 +70,18 @@ def test_without_images_the_viewer_shows_the_trajectorys_own(server):
 def test_pictures_of_another_shape_are_refused_beneath_paths(server):
     graph = motion(width=128, height=64) | {"other": sample(2, 64, 128), "view": viewer(frames=["other", 0])}
     assert "frames is 64x128 and the trajectory is of images with the aspect of" in server.run(graph).error
+
+
+def test_interpolated_frames_come_with_a_small_video_and_what_each_is(server, tmp_path):
+    graph = {"model": LOADER, "clip": sample(3, 642, 362), "work": interpolate(["clip", 0], 3)}
+    show = {"show": node("PreviewAny", source=["work", 2])}
+    (shown,) = server.run(graph | show).outputs["work"]["rdvfi_preview"]
+    assert shown["fps"] == 72 and shown["frames"] == ["copied", "made", "made", "copied", "made", "made", "copied"]
+    (tmp_path / "preview.mp4").write_bytes(content(server, shown["video"]))
+    with av.open(tmp_path / "preview.mp4") as video:
+        stream = video.streams.video[0]
+        assert sum(1 for _ in video.decode(stream)) == 7
+        assert (stream.width, stream.height, stream.pix_fmt) == (512, 288, "yuv420p")
 
 
 @pytest.mark.parametrize("text", ["", written(), written(GUIDE), written(GUIDE, size=(1280, 640))])
