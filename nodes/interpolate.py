@@ -67,6 +67,7 @@ class RDVFIInterpolate(io.ComfyNode):
                     tooltip="The same as JSON: edited, it goes into RDVFI Timeline, in the mode plan.",
                 ),
             ],
+            has_intermediate_output=True,  # the preview comes again when nothing has to run again
         )  # fmt: skip
 
     @classmethod

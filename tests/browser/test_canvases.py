@@ -34,6 +34,8 @@ GRAPH = """([canvas, width, height]) => {
 }"""
 
 SAVED = "() => app.graph.serialize()"
+PREVIEWS = "app.graph.nodes.flatMap(node => node.widgets ?? []).flatMap(w => w.name === 'preview' ? w.panel : [])"
+
 PIXELS = """() => {
   const canvas = document.querySelector('.rdvfi-stage canvas');
   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -259,12 +261,11 @@ def test_interpolated_frames_are_shown_as_a_video_with_their_ticks(tab, renderer
     tab.set_widget("RDVFIInterpolate", multiplier=4)
     for _ in range(2):
         tab.run()
-        tab.wait("() => document.querySelector('.rdvfi-preview video')?.videoWidth === 320")
-    assert tab("() => document.querySelectorAll('.rdvfi-preview').length") == 1
-    strip = tab.page.locator(".rdvfi-preview canvas")
-    box = strip.bounding_box()
+        tab.wait(f"() => {PREVIEWS}[0]?.video.videoWidth === 320")
+    assert tab(f"() => {PREVIEWS}.length") == 1
+    box = tab.page.locator(".rdvfi-preview canvas:visible").bounding_box()
     tab.page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 5)
-    tab.wait("() => Math.abs(document.querySelector('.rdvfi-preview video').currentTime - 4.5 / 96) < 1e-3")
+    tab.wait(f"() => Math.abs({PREVIEWS}[0].video.currentTime - 4.5 / 96) < 1e-3")
     tab.picture(artefacts / f"preview-{renderer}.png")
     assert not tab.complaints()
 
