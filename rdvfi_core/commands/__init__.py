@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -86,6 +87,12 @@ def refuse_unused(args: Namespace, only: dict[str, tuple[str, ...]], kind: str, 
     for name, kinds in only.items():
         if getattr(args, name) is not None and kind not in kinds:
             raise ValueError(f"{what} has no use for --{name.replace('_', '-')}; leave it out.")
+
+
+def seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 @contextmanager

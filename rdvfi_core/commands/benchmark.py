@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -21,12 +20,14 @@ from ..pixels.warp import resize
 from ..scenes.sample import sample_scene
 from . import (
     add_model_arguments,
+    benchmark_against,
     benchmark_backbone,
     benchmark_video,
     checked_device,
     count_argument,
     load_interpolator,
     refuse_unused,
+    seconds,
 )
 
 SIZES = "448x256,1024x576,1920x1080,3840x2160"
@@ -34,14 +35,17 @@ VIDEO_SIZES = {"memory": "1920x1080", "overhead": "1024x576"}
 REPEATS = 3
 FRAMES = 24
 SECONDS = "10,60"
+FACTORS = "2,4,8,24"
 # Options that not every benchmark has a use for.
 ONLY = {
     "video": ("--video memory", "--video overhead"),
     "seconds": ("--video memory",),
     "rendered": ("--video memory",),
-    "repeats": ("--video overhead",),
+    "repeats": ("--video overhead", "--against rife"),
+    "factors": ("--against rife",),
+    "anchors": ("--against rife",),
     "frames": ("pairs", "--video overhead", "--backbone"),
-    "weights": ("pairs", "--video memory", "--video overhead"),
+    "weights": ("pairs", "--against rife", "--video memory", "--video overhead"),
     "comfyui": ("--backbone",),
     "scale": ("--backbone",),
 }
@@ -82,13 +86,29 @@ def add_arguments(parser: ArgumentParser) -> None:
         const=True,
         help="--video memory with the method; without, cross-fades stand for it",
     )
-    parser.add_argument("--repeats", type=count_argument, help=f"of --video overhead (default: {REPEATS})")
+    parser.add_argument(
+        "--against",
+        choices=("rife",),
+        help="retiming a clip beside RIFE instead, both in turn in one process: seconds per new frame, kernels that a "
+        "GPU would start, and values that it would be waited for",
+    )
+    parser.add_argument("--factors", type=factors_argument, metavar="LIST", help=f"of --against (default: {FACTORS})")
+    parser.add_argument(
+        "--anchors", metavar="FOLDER", type=Path,
+        help="of --against: where rife.pth lies; without, random weights of its shape, which cost the same",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repeats", type=count_argument, help=f"of --against and --video overhead (default: {REPEATS})"
+    )
     benchmark_backbone.add_arguments(parser)
     add_model_arguments(parser)
 
 
 def run(args: Namespace) -> None:
-    kind = "--backbone" if args.backbone else f"--video {args.video}" if args.video else "pairs"
+    kind = (
+        "--backbone" if args.backbone else f"--video {args.video}" if args.video
+        else f"--against {args.against}" if args.against else "pairs"
+    )  # fmt: skip
     refuse_unused(args, ONLY, kind, f"The benchmark of {kind}")
     args.frames, args.repeats = args.frames or FRAMES, args.repeats or REPEATS
     args.seconds = args.seconds or seconds_argument(SECONDS)
@@ -102,6 +122,12 @@ def run(args: Namespace) -> None:
         memory, overhead = benchmark_video.memory, benchmark_video.overhead
         lines = memory(args, sizes, in_fresh_process, peak_mib) if args.video == "memory" else overhead(args, sizes)
         for line in lines:
+            print(line, flush=True)
+        return
+    if args.against:
+        print(f"{machine(args.device)}\n")
+        factors = args.factors or factors_argument(FACTORS)
+        for line in benchmark_against.against_rife(args, args.sizes or sizes_argument(SIZES), factors):
             print(line, flush=True)
         return
     counts = sorted({max(1, args.frames // 4), args.frames})
@@ -151,12 +177,6 @@ def measure(args: Namespace, width: int, height: int, counts: list[int]) -> Meas
         frame_seconds[count] = median(seconds(lambda count=count: stream(count)) for _ in range(REPEATS)) / count
         peaks[count] = peak_mib(device)
     return Measurement(width, height, pair_seconds, chain_seconds, frame_seconds, peaks)
-
-
-def seconds(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def peak_mib(device: torch.device) -> float | None:
@@ -214,4 +234,11 @@ def seconds_argument(text: str) -> list[int]:
     """ "10,600" """
     if not all(part.strip().isdecimal() and int(part) > 0 for part in text.split(",")):
         raise ArgumentTypeError(f"{text!r} is no list of seconds; write whole numbers such as 10,600.")
+    return [int(part) for part in text.split(",")]
+
+
+def factors_argument(text: str) -> list[int]:
+    """ "2,8" """
+    if not all(part.strip().isdecimal() and int(part) > 1 for part in text.split(",")):
+        raise ArgumentTypeError(f"{text!r} is no list of factors; write whole numbers above 1 such as 2,8.")
     return [int(part) for part in text.split(",")]
