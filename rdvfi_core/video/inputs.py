@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from PIL import Image
+
 VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .gif .mpg .mpeg .ts .m2ts .mts .wmv .flv .ogv .3gp .mxf .vob .y4m".split()
 )
@@ -37,7 +39,16 @@ def one_of(name: str) -> Named:
 
 
 def is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES and not _is_animated(path)
+
+
+def _is_animated(path: Path) -> bool:
+    """A PNG or a WebP that is a video; the pages of a TIFF are none."""
+    try:
+        with Image.open(path, formats=("PNG", "WEBP")) as file:
+            return getattr(file, "is_animated", False)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False  # nor is it a still picture, which whoever opens it says
 
 
 def titles(inputs: list[Named]) -> list[str]:

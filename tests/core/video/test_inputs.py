@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from rdvfi_core.video.inputs import gathered, one_of, titles
 
@@ -88,3 +89,15 @@ def test_one_is_one(here):
     with pytest.raises(ValueError, match="stands for 2 videos"):
         one_of("*.mp4")
     assert one_of("a*") == Path("a.mp4")
+
+
+@pytest.mark.parametrize(("suffix", "is_video"), [("png", True), ("webp", True), ("tif", False)])
+def test_an_animation_is_a_video_and_the_pages_of_a_scan_are_none(here, suffix, is_video):
+    pictures = [Image.new("RGB", (64, 64), (40 * i, 0, 0)) for i in range(3)]
+    for number in (1, 2):
+        pictures[0].save(f"a_{number}.{suffix}", save_all=True, append_images=pictures[1:])
+        pictures[0].save(f"b_{number}.{suffix}")
+    apart = ["a_1", "a_2"] if is_video else [["a_1", "a_2"]]
+    still = [["b_1", "b_2"]]
+    found = [named.stem if isinstance(named, Path) else [path.stem for path in named] for named in gathered(["."])]
+    assert found == apart + still
