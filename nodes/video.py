@@ -19,7 +19,8 @@ from ..rdvfi_core.video.clip import Clip
 from ..rdvfi_core.video.colour import Colour
 from ..rdvfi_core.video.convert import Choices, at_own_rate, convert, make_job, open_clip
 from ..rdvfi_core.video.formats import CODECS, QUALITIES, SUFFIXES, codec_for
-from ..rdvfi_core.video.reader import Survey, VideoFile
+from ..rdvfi_core.video.reader import VideoFile
+from ..rdvfi_core.video.survey import Survey
 from ..rdvfi_core.video.timemap import TimeMap
 from ..rdvfi_core.video.tracks import Extras
 from .clip_inputs import motion_inputs, reading_inputs

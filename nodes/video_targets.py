@@ -19,7 +19,8 @@ from comfy_api.latest import InputImpl, io, ui
 
 from ..rdvfi_core.timeline import Timeline
 from ..rdvfi_core.video.convert import Choices, convert, make_job, open_clip
-from ..rdvfi_core.video.reader import Survey, VideoFile
+from ..rdvfi_core.video.reader import VideoFile
+from ..rdvfi_core.video.survey import Survey
 from .file_names import filled
 from .networks import interrupted
 

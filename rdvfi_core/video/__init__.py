@@ -1,7 +1,7 @@
 """Video files in and out, frame by frame: memory does not grow with their length.
 
 formats, hdr, colour     codecs, containers and pixels
-reader, decoding, clip   a file, read; missing: whether it is whole
+reader, decoding, clip   a file, read; survey: what that has shown; missing: whether it is whole
 writer                   a file, written
 tracks, sound_formats    what goes along with the pictures, and what sound a file can hold
 samples, audio, timemap  the source's sound, and the sound of the output's times

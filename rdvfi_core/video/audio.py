@@ -11,9 +11,10 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from .reader import Survey, VideoFile
+from .reader import VideoFile
 from .samples import BLOCK, Window, samples
 from .sound_formats import SoundFormat, pulled, sound_frame
+from .survey import Survey
 from .timemap import Piece, TimeMap
 
 CHOICES = ("auto", "stretch", "drop")

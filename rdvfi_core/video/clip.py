@@ -11,7 +11,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from .reader import Survey, VideoFile
+from .reader import VideoFile
+from .survey import Survey
 from .timemap import TimeMap
 from .tracks import Extras
 

@@ -26,8 +26,9 @@ from .formats import Format, check_output, choose_format, suffix_of
 from .heap import EvenParts
 from .join import join
 from .parts import IMAGES, Part, render_part, split
-from .reader import Survey, VideoFile
+from .reader import VideoFile
 from .sequence import FrameFiles, SequenceClip
+from .survey import Survey
 from .timemap import TimeMap
 from .tracks import Extras, Track, planned
 from .writer import complete_or_nothing, one_sentence, remove

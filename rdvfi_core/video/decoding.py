@@ -32,6 +32,7 @@ class Damage:
     backward: int = 0
     cut_short: bool = False
     counted: bool = False  # frames have no times of their own
+    in_order: bool = False  # frames have the times of packets, which come in another order
     interlaced: int = 0  # frames that are marked as two fields
     may_be_telecine: bool = False  # by the rate
     joints: Sequence[Joint] = ()  # where its times jump; the first one is its beginning
@@ -103,6 +104,9 @@ def _deinterlacer(width: int, height: int, pixel_format: str, time_base: Fractio
 def decoded(container, stream, decode: Callable, seen: Damage) -> Iterator[av.VideoFrame]:
     clock = Clock(may_jump(container))
     seen.joints = clock.joints
+    # AVI says when packets are decoded, and not when frames are shown: in the same order, at the same times.
+    seen.in_order = container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+    times: deque[int] = deque()
     packets = container.demux(stream)
     while True:
         try:
@@ -116,11 +120,18 @@ def decoded(container, stream, decode: Callable, seen: Damage) -> Iterator[av.Vi
             clock.close(packet)
             seen.packets += packet.size > TINY
             seen.discarded += packet.is_discard and packet.size > TINY
+            if seen.in_order and packet.size and packet.dts is not None:
+                times.append(packet.dts)
         try:
-            yield from decode(packet if packet is None or packet.size else None)
+            for frame in decode(packet if packet is None or packet.size else None):
+                if times:
+                    frame.pts = times.popleft()
+                yield frame
         except av.EOFError:
             return
         except av.FFmpegError:
             seen.undecodable += 1
+            if times:
+                times.pop()
         if packet is None:
             return

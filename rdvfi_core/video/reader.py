@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +18,8 @@ from torch import Tensor
 
 from ..callbacks import Progress
 from ..memory import pairs_ahead
-from ..timeline import Source, exact_fps
-from .clock import Joint, may_jump
+from ..timeline import exact_fps
+from .clock import may_jump
 from .colour import Colour, has_alpha, is_transparent, small_tensor, to_tensor
 from .decoding import Damage, decoded, decoder_of, deinterlaced
 from .hdr import Hdr
@@ -28,47 +27,12 @@ from .missing import missing
 from .orientation import Orientation
 from .sizes import at_one_size
 from .streams import film_of, is_film
+from .survey import Survey
 from .telecine import RATES, FieldRepeats
 from .threads import ahead, waiting
 
 NEAR = 48  # frames: decoding on is cheaper than seeking, which goes back to a key frame
 SMALL_SIDE = 160  # of the survey's frames, the longer one
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What decoding the whole file has shown. Sizes are upright."""
-
-    height: int
-    width: int
-    bits: int  # per channel, as stored
-    alpha: bool
-    colour: Colour
-    sample_aspect: Fraction  # of a pixel, upright
-    ticks: tuple[int, ...]  # when frames are shown, in `time_base`
-    time_base: Fraction
-    end: int  # tick at which the last frame stops being shown
-    fps: Fraction | None  # nominal
-    seekable: bool
-    hdr: Hdr | None = None
-    orientation: Orientation = Orientation()  # of the stored picture
-    interlaced: bool = False  # there are frames of two fields, and they are to be made whole pictures
-    telecine: str = ""  # of film on interlaced video, whose own frames are to be put together, the order of fields
-    joints: tuple[Joint, ...] = ()  # where the file's times jump; the frames' times do not
-    notes: tuple[str, ...] = field(default=())  # what is missing or damaged, in sentences
-
-    @property
-    def depth(self) -> int:
-        """Bits of RGB that lose nothing of it: 8 or 16."""
-        return 8 if self.bits <= 8 else 16
-
-    def source(self, cuts: Iterable[int] = (), duplicates: Iterable[int] = ()) -> Source:
-        return Source.timed(self.ticks, self.time_base, self.end, self.fps, cuts, duplicates)
-
-    @property
-    def start(self) -> Fraction:
-        """Seconds of the file at which its first frame is shown; the source's times count from there."""
-        return self.ticks[0] * self.time_base
 
 
 class VideoFile:
@@ -137,13 +101,17 @@ class VideoFile:
                     repeats.see(frame)
                 if progress is not None:
                     progress(len(ticks), max(seen.promised, len(ticks)))
-                seen.length = frame.duration or 0
+                seen.length = 0 if seen.counted or seen.in_order else frame.duration or 0
                 yield small_tensor(frame, colour, size)
 
         frames = small()
         found = look(frames, ticks) if look is not None else None
         for _ in frames:
             pass  # what was not looked at
+        if not ticks and Path(self.name).suffix.lower() == ".webp":
+            raise ValueError(
+                f"{self.name} is an animated WebP, which FFmpeg cannot decode here; make it an animated PNG or a GIF."
+            )
         if not ticks:
             part = " in the part that was asked for" if self.is_trimmed else ""
             raise ValueError(f"{self.name} holds no video frame that can be decoded{part}; give another file.")
@@ -157,7 +125,7 @@ class VideoFile:
     def _surveyed(self, frame: av.VideoFrame, ticks: list[int], seen: Damage, telecine: str) -> Survey:
         with self.open() as container:
             stream = film_of(container)
-            rate = stream.guessed_rate or stream.average_rate
+            rate = 1 / seen.time_base if seen.counted else stream.guessed_rate or stream.average_rate
             fps = exact_fps(Fraction(rate)) if rate and 0 < rate <= 1000 else None
             aspect = Fraction(stream.sample_aspect_ratio or 1)
             time_base = seen.time_base
@@ -194,7 +162,7 @@ class VideoFile:
             time_base=time_base,
             end=end,
             fps=fps,
-            seekable=not seen.counted and len(seen.joints) < 2,
+            seekable=not (seen.counted or seen.in_order) and len(seen.joints) < 2,
             hdr=Hdr.of(frame),
             orientation=orientation,
             interlaced=self.deinterlace and seen.interlaced > 0 and not telecine,
@@ -224,7 +192,8 @@ class VideoFile:
             for frame in decoded(container, stream, decode, seen):
                 tick = frame.pts if frame.pts is not None else frame.dts
                 if tick is None:  # a bare stream, without times
-                    seen.counted, seen.time_base = True, 1 / Fraction(stream.guessed_rate or 25)
+                    rate = stream.codec_context.framerate or stream.guessed_rate or 25  # H.264 may be guessed by field
+                    seen.counted, seen.time_base = True, 1 / Fraction(rate)
                     tick = 0 if last is None else last + 1
                 if last is not None and tick <= last:
                     seen.backward += 1

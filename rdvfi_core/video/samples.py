@@ -9,8 +9,9 @@ import av
 import numpy as np
 
 from .clock import Clock
-from .reader import Survey, VideoFile
+from .reader import VideoFile
 from .sound_formats import SoundFormat, converter, pulled
+from .survey import Survey
 
 BLOCK = 16384  # samples
 GAP = Fraction(1, 20)  # seconds: a smaller step in the times of the source's sound is jitter

@@ -22,7 +22,8 @@ from torch import Tensor
 from ..callbacks import Progress
 from .colour import Colour
 from .inputs import number_of
-from .reader import SMALL_SIDE, Survey
+from .reader import SMALL_SIDE
+from .survey import Survey
 from .timemap import TimeMap
 
 KEPT = 4  # frames: those of two pairs

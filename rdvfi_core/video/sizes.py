@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .reader import Survey
+from .survey import Survey
 
 SAME_SHAPE = 0.02  # of the aspect
 RASTERS = (480, 576, 1080)  # lines of television, which is sent with fewer columns for the same picture

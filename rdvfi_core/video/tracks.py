@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .audio import PLEASANT
-from .reader import Survey, VideoFile
+from .reader import VideoFile
 from .sound_formats import SoundFormat, sound_format, takes, usual_layout
 from .streams import film_of, is_film
+from .survey import Survey
 from .timemap import TimeMap
 
 
@@ -99,10 +100,16 @@ def _others(extras: Extras, source, suffix: str) -> tuple[list[Track], list[str]
         notes.append(f"{len(attached)} attachments (fonts, pictures) are left out: .mkv alone carries them.")
     film = film_of(source)
     pictures = sum(stream is not film and not is_film(stream) for stream in source.streams.video)
-    data = len(source.streams.data)
-    if data or pictures:
-        notes.append(f"{data} data streams (time code, telemetry) and {pictures} cover pictures are left out.")
+    data = sum(not _names_chapters(stream, source) for stream in source.streams.data)
+    for count, kind in ((data, "data streams (time code, telemetry)"), (pictures, "cover pictures")):
+        if count:
+            notes.append(f"{count} {kind} are left out.")
     return tracks, notes
+
+
+def _names_chapters(stream, source) -> bool:
+    """MP4 and MOV hold the titles of chapters as a track of their own, one piece for each; time code has one too."""
+    return stream.frames == len(source.chapters()) and "timecode" not in stream.metadata
 
 
 def _format(stream, suffix: str) -> SoundFormat | None:

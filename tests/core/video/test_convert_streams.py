@@ -32,6 +32,17 @@ def test_metadata_subtitles_and_chapters_follow_the_times(tmp_path):
     assert chapters == [(0.0, 2.0), (2.0, 4.0)]
 
 
+def test_chapters_of_an_mp4_are_not_called_lost(tmp_path):
+    """They are a track there, which FFmpeg shows as data."""
+    path = write(tmp_path / "plain.mkv", [pattern(i) for i in range(48)])
+    run(with_subtitles(path, tmp_path / "chapters.mkv"), tmp_path / "in.mp4", Timeline.multiplied(1))
+    with av.open(str(tmp_path / "in.mp4")) as container:
+        assert len(container.streams.data) == 1 and len(container.chapters()) == 2
+    assert run(tmp_path / "in.mp4", tmp_path / "out.mp4", Timeline.multiplied(2)) == []
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert len(container.chapters()) == 2
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
 def test_a_new_workflow_takes_the_place_of_the_source_s(tmp_path, suffix):
     """Matroska writes the names of tags in capitals, and of two that differ in nothing else the last one stays."""
@@ -53,7 +64,13 @@ def with_subtitles(path, target):
         base = Fraction(1, 1000)
         container.set_chapters(
             [
-                {"id": 1 + i, "start": 1000 * i, "end": 1000 * i + 1000, "time_base": base, "metadata": {}}
+                {
+                    "id": 1 + i,
+                    "start": 1000 * i,
+                    "end": 1000 * i + 1000,
+                    "time_base": base,
+                    "metadata": {"title": f"{i}"},
+                }
                 for i in (0, 1)
             ]
         )

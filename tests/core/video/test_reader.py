@@ -4,6 +4,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from video_files import LOSSLESS, integers, pattern, write
 
 from rdvfi_core.video.reader import VideoFile
@@ -105,6 +106,24 @@ def test_variable_times_are_exact(tmp_path):
     assert not source.is_constant and error(frames[4], FRAMES[4]) < 0.02
 
 
+REORDERED = {"crf": "8", "g": "30", "bf": "3", "b-adapt": "0"}
+
+
+@pytest.mark.parametrize(("suffix", "codec", "options"), [
+    ("avi", "libx264", REORDERED),  # its packets have the times at which they are decoded, and no others
+    ("avi", "mpeg4", {"bf": "2", "qscale": "2"}),
+    ("h264", "libx264", REORDERED),  # none have times
+    ("m4v", "mpeg4", {"qscale": "2"}),
+])  # fmt: skip
+@pytest.mark.parametrize("fps", [Fraction(12), NTSC_FILM])
+def test_files_without_times_of_frames_show_them_in_order(tmp_path, suffix, codec, options, fps):
+    survey, frames = read(write(tmp_path / f"a.{suffix}", FRAMES, fps, codec=codec, options=options))
+    source = survey.source()
+    assert (len(source), source.fps, source.duration, survey.notes) == (20, fps, 20 / fps, ())
+    nearest = [min(range(20), key=lambda i: error(frame, FRAMES[i])) for frame in frames]  # noqa: B023 - used at once
+    assert nearest == list(range(20))
+
+
 def test_frames_may_be_asked_for_in_any_order_and_far_apart(tmp_path):
     many = [pattern(i) for i in range(120)]
     video = VideoFile(write(tmp_path / "a.mp4", many))
@@ -195,3 +214,12 @@ def test_what_is_no_video_is_one_sentence(tmp_path, fault):
     with pytest.raises(ValueError, match=words.get(fault, "cannot be read as a video")) as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_webp_that_ffmpeg_does_not_decode_is_not_called_empty(tmp_path):
+    pictures = [Image.fromarray(integers(pixels)) for pixels in FRAMES[:4]]
+    pictures[0].save(tmp_path / "a.webp", save_all=True, append_images=pictures[1:])
+    try:
+        assert len(read(tmp_path / "a.webp")[1]) == 4  # of FFmpeg's next versions
+    except ValueError as error:
+        assert "a.webp is an animated WebP, which FFmpeg cannot decode here" in str(error)
