@@ -158,7 +158,12 @@ class RDVFIInterpolateVideo(io.ComfyNode):
         renderer = Loaded(model, (clip.survey.height, clip.survey.width))
         for note in job.notes:  # before hours of work
             logging.warning("RDVFI Interpolate Video: %s", note)
-        later = convert(renderer, job, lambda done, total, frame: bar.step(frame), interrupted, resumable=False)
+
+        def watch(done: int, total: int, frame: Tensor | None) -> None:
+            # The page keeps showing a node's last preview in place of the file that the node saves.
+            bar.step(None if target.is_saved else frame)
+
+        later = convert(renderer, job, watch, interrupted, resumable=False)
         later += [target.note] if target.note else []
         for note in later:
             logging.warning("RDVFI Interpolate Video: %s", note)

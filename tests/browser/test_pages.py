@@ -55,6 +55,46 @@ def test_a_video_plays_on_its_node_in_nodes_2(tab, artefacts):
     assert not tab.complaints()
 
 
+@pytest.mark.parametrize("renderer", ["classic", "nodes2"])
+@pytest.mark.parametrize(("container", "element"), [("webm", "video"), ("mp4", "video"), ("gif", "img")])
+def test_a_node_that_saves_shows_its_file(tab, server, renderer, container, element, artefacts):
+    """With no node behind it: on the page, and in the list of what was made."""
+    tab.renderer(renderer)
+    tab.new_workflow()
+    tab(
+        """() => {
+          const types = ['RDVFILoadModel', 'RDVFISampleClip', 'CreateVideo', 'RDVFIInterpolateVideo'];
+          const [model, clip, video, work] = types.map((type, i) => {
+            const node = LiteGraph.createNode(type);
+            app.graph.add(node);
+            node.pos = [i < 1 ? 0 : 350 * (i - 1), i < 1 ? 400 : 0];
+            return node;
+          });
+          const join = (from, to, input) => from.connect(0, to, to.findInputSlot(input));
+          join(clip, video, 'images');
+          join(model, work, 'model');
+          join(video, work, 'video');
+        }"""
+    )
+    tab.set_widget("RDVFISampleClip", frames=2, width=160, height=96)
+    tab.set_widget("CreateVideo", fps=12)
+    tab.fit_view()
+    tab.set_widget("RDVFIInterpolateVideo", container=container, filename_prefix=f"alone/{renderer}-{container}")
+    job = tab.run()
+    (outputs,) = json.loads(server.get(f"/history/{job}"))[job]["outputs"].values()
+    (file,) = outputs["images"]
+    assert (server.base / "output" / file["subfolder"] / file["filename"]).is_file()
+    tab.wait(
+        """([element, name]) => [...document.querySelectorAll(element)].some(
+          shown => decodeURIComponent(shown.currentSrc || shown.src).includes(name) &&
+            (shown.videoWidth || shown.naturalWidth) === 160
+        ) || app.graph.nodes.some(node => node.imgs?.some(shown => shown.src.includes(name)))""",
+        [element, file["filename"]],
+    )
+    tab.picture(artefacts / f"alone-{container}-{renderer}.png")
+    assert not tab.complaints()
+
+
 def test_the_blueprint_can_be_placed_and_run(tab, artefacts):
     tab.renderer("classic")
     tab.new_workflow()
