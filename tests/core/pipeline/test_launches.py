@@ -14,7 +14,7 @@ from rdvfi_core.motion.views import View
 from rdvfi_core.retime import render
 from rdvfi_core.timeline import Source, Timeline
 
-PER_NEW_FRAME_X2, PHASE1_X2, PHASE1_TRAJECTORY, PER_FURTHER_FRAME, CLIP_WAITS = 855, 540, 3950, 530, 0
+PER_NEW_FRAME_X2, PHASE1_X2, PHASE1_TRAJECTORY, PER_FURTHER_FRAME, CLIP_WAITS = 856, 540, 3950, 530, 0
 
 
 @pytest.fixture(scope="module")
