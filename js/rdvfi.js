@@ -1,11 +1,10 @@
 /** What the pack adds to ComfyUI's page. */
 
 import { app } from '../../scripts/app.js'
-import { addGuides } from './guides_panel.js'
 import { addPreview } from './preview_panel.js'
 import { addViewer } from './viewer_panel.js'
 
-const PANELS = { RDVFITrajectoryViewer: addViewer, RDVFIGuides: addGuides, RDVFIInterpolate: addPreview }
+const PANELS = { RDVFITrajectoryViewer: addViewer, RDVFIInterpolate: addPreview }
 
 app.registerExtension({
   name: 'rdvfi',

@@ -15,15 +15,6 @@ const ENGLISH = {
   runFirst: 'Run the workflow to see the motion.',
   gone: "The files of this view are gone from ComfyUI's temp folder. Run the workflow again.",
   broken: 'The paths cannot be read. Reload the page, or run the workflow again.',
-  guidesCanvas: 'Guides from the start image to the end image. N adds one, brackets select a handle, arrows move it, '
-    + 'H adds a handle in between, comma and full stop change its time, R and Shift R the radius, F brings it to the '
-    + 'front, Delete removes.',
-  guidesFirst: 'Run the workflow once to see the images, then drag a point to where it is in the end image.',
-  look: 'Start to end image', radius: 'Radius', inFront: 'in front', addHandle: 'Handle', addHandleTitle:
-    'Add a handle in between (H)', remove: 'Delete', removeTitle: 'Remove the handle, or the guide (Delete)',
-  noText: 'The text in guides is not in the format; correct it, or empty it to draw anew.',
-  otherAspect: 'The guides were drawn on images of another aspect. Give such images, or delete the guides.',
-  hint: 'Drag from a point to where it is in the end image.',
   preview: 'White: frames of the clip. Blue: made. Red: after a cut. A click goes there.',
 }
 
@@ -39,14 +30,6 @@ const CHINESE = {
   runFirst: '运行工作流以查看运动。',
   gone: '此视图的文件已从 ComfyUI 的临时文件夹中清除，请重新运行工作流。',
   broken: '无法读取路径。请重新加载页面，或重新运行工作流。',
-  guidesCanvas: '从起始图像到结束图像的引导线。N 添加，方括号选择控制点，方向键移动，H 在中间添加控制点，逗号和句号改变其时间，'
-    + 'R 和 Shift R 改变半径，F 置于前方，Delete 移除。',
-  guidesFirst: '先运行一次工作流以显示图像，再把一个点拖到它在结束图像中的位置。',
-  look: '起始到结束图像', radius: '半径', inFront: '在前方', addHandle: '控制点', addHandleTitle: '在中间添加控制点 (H)',
-  remove: '删除', removeTitle: '移除控制点或引导线 (Delete)',
-  noText: 'guides 中的文本格式不正确；请改正，或清空后重新绘制。',
-  otherAspect: '引导线是在另一种宽高比的图像上绘制的。请提供相同宽高比的图像，或删除引导线。',
-  hint: '从一个点拖到它在结束图像中的位置。',
   preview: '白色：原有的帧。蓝色：生成的帧。红色：切点之后。单击可跳转。',
 }
 

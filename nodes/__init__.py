@@ -5,7 +5,6 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .flow import RDVFISampleFlow, RDVFIWarpFuse
-from .guides import RDVFIGuides
 from .interpolate import RDVFIInterpolate
 from .keyframes import RDVFIKeyframes
 from .keyframes_from_frames import RDVFIKeyframesFromFrames
@@ -35,7 +34,6 @@ class RDVFIExtension(ComfyExtension):
             RDVFIWarpFuse,
             RDVFITracks,
             RDVFITrajectoryViewer,
-            RDVFIGuides,
             RDVFISaveTrajectory,
             RDVFILoadTrajectory,
             RDVFISampleClip,

@@ -21,7 +21,6 @@ Model = io.Custom("RDVFI_MODEL")  # a ModelPatcher around `networks.Networks`
 InterpolationModel = io.Custom("INTERP_MODEL")  # core's own frame interpolation socket; the same object fits it
 TrajectoryType = io.Custom("RDVFI_TRAJECTORY")  # TrajectoryValue
 FlowType = io.Custom("RDVFI_FLOW")  # list of FlowValue, one per time
-GuidesType = io.Custom("RDVFI_GUIDES")  # what `guide_text.parse_guides` gives
 TimelineType = io.Custom("RDVFI_TIMELINE")  # TimelineValue
 
 

@@ -1,4 +1,4 @@
-"""The viewer and the guides as a user has them before him: mouse, keys, and what of it the workflow keeps."""
+"""The viewer as a user has it before him: mouse, keys, and what of it the workflow keeps."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ GRAPH = """([canvas, width, height]) => {
   const link = (from, output, to, input) => from.connect(output, to, to.inputs.findIndex(i => i.name === input));
   const clip = place('RDVFISampleClip', -1000, {width, height, frames: 2});
   const shown = place(canvas, 0);
-  if (canvas === 'RDVFITrajectoryViewer') {
-    const [model, fit] = [place('RDVFILoadModel', -1400), place('RDVFIFitTrajectory', -500)];
-    link(model, 0, fit, 'model');
-    link(clip, 1, fit, 'start_image');
-    link(clip, 2, fit, 'end_image');
-    link(fit, 0, shown, 'trajectory');
-  }
+  const [model, fit] = [place('RDVFILoadModel', -1400), place('RDVFIFitTrajectory', -500)];
+  link(model, 0, fit, 'model');
+  link(clip, 1, fit, 'start_image');
+  link(clip, 2, fit, 'end_image');
+  link(fit, 0, shown, 'trajectory');
   link(clip, 1, shown, 'start_image');
   link(clip, 2, shown, 'end_image');
   app.canvas.ds.scale = 1;
@@ -65,7 +63,7 @@ SCRUBBING = """async panel => {
 
 
 class Canvas:
-    """The one of the only viewer or guides node, with places in shares of its picture."""
+    """The one of the only viewer, with places in shares of its picture."""
 
     def __init__(self, tab, kind: str, renderer: str, size=(640, 360)):
         self.tab, self.kind, self.size = tab, kind, size
@@ -112,66 +110,6 @@ class Canvas:
 
     def saved(self) -> dict:
         return next(node for node in self.tab(SAVED)["nodes"] if node["type"] == self.kind)
-
-    def guides(self) -> list[dict]:
-        text = self.tab.widget(self.kind, "guides")
-        return json.loads(text)["guides"] if text else []
-
-
-@RENDERERS
-def test_a_guide_is_dragged_bent_and_deleted(tab, renderer, artefacts):
-    canvas = Canvas(tab, "RDVFIGuides", renderer)
-    canvas.drag((0.25, 0.5), (0.75, 0.5))
-    (guide,) = canvas.guides()
-    assert guide["points"] == [[0, *near(0.25, 0.5)], [1, *near(0.75, 0.5)]]
-    assert json.loads(tab.widget("RDVFIGuides", "guides"))["size"] == [640, 360]
-    canvas.click(0.5, 0.5, click_count=2)
-    canvas.drag((0.5, 0.5), (0.5, 0.2))
-    tab.picture(artefacts / f"guide-{renderer}.png")
-    (guide,) = canvas.guides()
-    assert [point[0] for point in guide["points"]] == [0, pytest.approx(0.5, abs=0.02), 1]
-    assert guide["points"][1][1:] == near(0.5, 0.2)
-    tab.page.get_by_label("in front").check()
-    assert canvas.guides()[0]["in_front"]
-    (sent,) = (node["inputs"] for node in tab.prompt().values() if node["class_type"] == "RDVFIGuides")
-    assert json.loads(sent["guides"])["guides"] == canvas.guides()
-    canvas.run()
-    assert not tab.complaints()
-    canvas.click(0.5, 0.2, click_count=2)
-    assert len(canvas.guides()[0]["points"]) == 2
-    canvas.click(0.25, 0.5)
-    tab.page.get_by_role("button", name="Remove the handle").click()
-    assert canvas.guides() == []
-
-
-@RENDERERS
-def test_guides_are_drawn_with_keys_alone(tab, renderer, artefacts):
-    canvas = Canvas(tab, "RDVFIGuides", renderer)
-    canvas.locator.focus()
-    canvas.press("n", *["Shift+ArrowRight"] * 5, "ArrowUp", "[", *["Shift+ArrowLeft"] * 3, "f", "r")
-    (guide,) = canvas.guides()
-    (_, x0, y0), (_, x1, y1) = guide["points"]
-    assert x0 < 0.5 < x1 and y1 < y0 == pytest.approx(0.5) and guide["in_front"] and guide["radius"] > 0.06
-    canvas.press("h", ".", "Shift+ArrowUp")
-    points = canvas.guides()[0]["points"]
-    assert len(points) == 3 and points[1][0] == pytest.approx(0.52) and points[1][2] < y0
-    tab.picture(artefacts / f"guide-keys-{renderer}.png")
-    canvas.press("Delete")
-    assert len(canvas.guides()[0]["points"]) == 2
-    canvas.press("Delete")
-    assert canvas.guides() == [] and len(tab.types()) == 2  # the keys do not reach the graph
-
-
-def test_a_workflow_that_is_opened_again_shows_its_guides_and_pictures(tab):
-    canvas = Canvas(tab, "RDVFIGuides", "classic")
-    canvas.drag((0.25, 0.5), (0.75, 0.5))
-    tab("graph => app.loadGraphData(graph)", tab(SAVED))
-    tab.wait(f"() => {canvas.panel}?.pictures")
-    assert canvas("editor.guides.list.length") == 1
-    tab("() => { app.graph.nodes.find(n => n.type === 'RDVFIGuides').widgets[0].value = 'nothing' }")
-    tab.page.mouse.move(5, 5)
-    tab.page.mouse.move(*canvas.at(0.5, 0.5))
-    tab.page.get_by_text("The text in guides is not in the format").wait_for()
 
 
 @RENDERERS
@@ -225,11 +163,11 @@ def test_a_click_on_a_point_removes_it_at_any_time(tab):
 
 @RENDERERS
 def test_the_middle_button_is_the_graphs_and_a_wheel_zooms_what_was_clicked(tab, renderer):
-    canvas = Canvas(tab, "RDVFIGuides", renderer)
+    canvas = Canvas(tab, "RDVFITrajectoryViewer", renderer)
     offset = tab("() => [...app.canvas.ds.offset]")
     canvas.drag((0.3, 0.3), (0.4, 0.4), button="middle")
     tab.wait("([x, y]) => app.canvas.ds.offset[0] > x + 10 && app.canvas.ds.offset[1] > y + 10", offset)
-    assert canvas.guides() == []
+    assert canvas("state.points") == []
     scale = tab("() => app.canvas.ds.scale")
     canvas.click(0.5, 0.5)
     tab.page.mouse.wheel(0, -100)
@@ -291,7 +229,3 @@ def test_the_pages_cubic_is_the_cores(tab):
     for times in ([0, 1], [0, 0.3, 1], [0, 0.2, 0.5, 0.6, 1]):
         for tau, weights in zip(taus, tab(script, [times, taus]), strict=True):
             assert weights == pytest.approx(cubic_weights(times, tau), abs=1e-12)
-
-
-def near(*place: float) -> list:
-    return [pytest.approx(value, abs=0.01) for value in place]

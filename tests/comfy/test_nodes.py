@@ -44,7 +44,7 @@ def pair(server) -> tuple[dict, list, list]:
 
 def test_every_node_is_registered_and_explains_itself(server):
     ours = {name: spec for name, spec in server.nodes().items() if name.startswith("RDVFI")}
-    assert len(ours) == 15
+    assert len(ours) == 14
     for name, spec in ours.items():
         assert spec["description"] and spec["category"] == "video/RDVFI" and spec["search_aliases"], name
         for kind in ("required", "optional"):
