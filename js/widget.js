@@ -6,7 +6,7 @@ const STYLE = new URL('./rdvfi.css', import.meta.url).href
 
 /**
  * made: element, and where it has them executed(output) after a run, configured() when the node was loaded, close().
- * The panel is a widget without a value: what is kept lies in other widgets and in the node's properties.
+ * The panel is a widget without a value: what is kept lies in the node's properties.
  */
 export function addPanel(node, name, made, { width, height, least }) {
   if (!document.querySelector(`link[href="${STYLE}"]`))

@@ -18,7 +18,7 @@ export class Stage {
 
   /**
    * owner: draw(context, view); down(place, event) -> whether it takes the pointer, move(place, event), up(place,
-   * event), hover(place), double(place), key(event) -> whether it was one of its keys; viewed() after zoom and pan.
+   * event), hover(place), key(event) -> whether it was one of its keys; viewed() after zoom and pan.
    * All but draw may be missing. Places are on the canvas.
    */
   constructor(owner, label) {
@@ -99,10 +99,7 @@ export class Stage {
     on('pointermove', (event) => this.#move(event))
     on('pointerup', (event) => this.#up(event))
     on('pointercancel', (event) => this.#up(event))
-    on('dblclick', (event) => {
-      event.stopPropagation() // the graph would open its search
-      this.owner.double?.(this.#place(event))
-    })
+    on('dblclick', (event) => event.stopPropagation()) // the graph would open its search
     on('contextmenu', (event) => event.stopPropagation())
     on('wheel', (event) => this.#wheel(event))
     on('keydown', (event) => {

@@ -1,4 +1,4 @@
-"""The viewer as a user has it before him: mouse, keys, and what of it the workflow keeps."""
+"""The viewer and the preview as a user has them before him: mouse, keys, and what of it the workflow keeps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 RENDERERS = pytest.mark.parametrize("renderer", ["classic", "nodes2"])
 
-GRAPH = """([canvas, width, height]) => {
+GRAPH = """([width, height]) => {
   const place = (type, x, values = {}) => {
     const node = LiteGraph.createNode(type);
     app.graph.add(node);
@@ -18,7 +18,7 @@ GRAPH = """([canvas, width, height]) => {
   };
   const link = (from, output, to, input) => from.connect(output, to, to.inputs.findIndex(i => i.name === input));
   const clip = place('RDVFISampleClip', -1000, {width, height, frames: 2});
-  const shown = place(canvas, 0);
+  const shown = place('RDVFITrajectoryViewer', 0);
   const [model, fit] = [place('RDVFILoadModel', -1400), place('RDVFIFitTrajectory', -500)];
   link(model, 0, fit, 'model');
   link(clip, 1, fit, 'start_image');
@@ -63,23 +63,18 @@ SCRUBBING = """async panel => {
 
 
 class Canvas:
-    """The one of the only viewer, with places in shares of its picture."""
+    """The one of the only viewer node, with places in shares of its picture."""
 
-    def __init__(self, tab, kind: str, renderer: str, size=(640, 360)):
-        self.tab, self.kind, self.size = tab, kind, size
+    panel = "app.graph.nodes.find(node => node.type === 'RDVFITrajectoryViewer')?.widgets.at(-1).panel"
+
+    def __init__(self, tab, renderer: str, size=(640, 360)):
+        self.tab, self.size = tab, size
         tab.renderer(renderer)
         tab.new_workflow()
-        tab(GRAPH, [kind, *size])
-        self.run()
-
-    def run(self) -> None:
-        self.tab.run()
-        self.tab.wait(f"() => {self.panel} && !{self.panel}.stage.message.textContent")
-        self.tab.page.wait_for_timeout(300)
-
-    @property
-    def panel(self) -> str:
-        return f"app.graph.nodes.find(node => node.type === '{self.kind}')?.widgets.at(-1).panel"
+        tab(GRAPH, size)
+        tab.run()
+        tab.wait(f"() => {self.panel} && !{self.panel}.stage.message.textContent")
+        tab.page.wait_for_timeout(300)
 
     def __call__(self, expression: str):
         return self.tab(f"() => {self.panel}.{expression}")
@@ -101,20 +96,20 @@ class Canvas:
         mouse.move(*self.at(*end), steps=4)
         mouse.up(button=button)
 
-    def click(self, x: float, y: float, **how) -> None:
-        self.tab.page.mouse.click(*self.at(x, y), **how)
+    def click(self, x: float, y: float) -> None:
+        self.tab.page.mouse.click(*self.at(x, y))
 
     def press(self, *keys: str) -> None:
         for key in keys:
             self.tab.page.keyboard.press(key)
 
     def saved(self) -> dict:
-        return next(node for node in self.tab(SAVED)["nodes"] if node["type"] == self.kind)
+        return next(node for node in self.tab(SAVED)["nodes"] if node["type"] == "RDVFITrajectoryViewer")
 
 
 @RENDERERS
 def test_the_viewer_plays_and_keeps_what_is_set(tab, renderer, artefacts):
-    canvas = Canvas(tab, "RDVFITrajectoryViewer", renderer)
+    canvas = Canvas(tab, renderer)
     assert canvas("playback.playing") is False and canvas("state.tau") == 0
     before = tab(PIXELS)
     canvas.locator.focus()
@@ -142,14 +137,14 @@ def test_the_viewer_plays_and_keeps_what_is_set(tab, renderer, artefacts):
 
 
 def test_how_long_the_viewer_takes_is_told(tab, capsys):
-    canvas = Canvas(tab, "RDVFITrajectoryViewer", "classic", (1024, 576))
+    canvas = Canvas(tab, "classic", (1024, 576))
     opening, frame = (tab(f"() => ({script})({canvas.panel})") for script in (OPENING, SCRUBBING))
     with capsys.disabled():
         print(f"\nA 1024x576 trajectory opens in {opening:.0f} ms; while scrubbing {1000 / frame:.0f} frames a second.")
 
 
 def test_a_click_on_a_point_removes_it_at_any_time(tab):
-    canvas = Canvas(tab, "RDVFITrajectoryViewer", "classic")
+    canvas = Canvas(tab, "classic")
     canvas.locator.focus()
     canvas.press("End")
     canvas.click(0.3, 0.4)
@@ -163,11 +158,11 @@ def test_a_click_on_a_point_removes_it_at_any_time(tab):
 
 @RENDERERS
 def test_the_middle_button_is_the_graphs_and_a_wheel_zooms_what_was_clicked(tab, renderer):
-    canvas = Canvas(tab, "RDVFITrajectoryViewer", renderer)
+    canvas = Canvas(tab, renderer)
     offset = tab("() => [...app.canvas.ds.offset]")
     canvas.drag((0.3, 0.3), (0.4, 0.4), button="middle")
     tab.wait("([x, y]) => app.canvas.ds.offset[0] > x + 10 && app.canvas.ds.offset[1] > y + 10", offset)
-    assert canvas("state.points") == []
+    assert canvas("state.points") == [] and canvas("stage.view.zoom") == 1
     scale = tab("() => app.canvas.ds.scale")
     canvas.click(0.5, 0.5)
     tab.page.mouse.wheel(0, -100)
@@ -209,7 +204,7 @@ def test_interpolated_frames_are_shown_as_a_video_with_their_ticks(tab, renderer
 
 
 def test_files_that_are_gone_are_said_to_be(tab, server):
-    canvas = Canvas(tab, "RDVFITrajectoryViewer", "classic")
+    canvas = Canvas(tab, "classic")
     graph = tab(SAVED)
     for file in (server.base / "temp").glob("*.paths"):
         file.unlink()
