@@ -99,9 +99,9 @@ def render_plan(model, pictures: Pictures, plan: Plan, keyframes: str, seed: int
     grows with the number of frames."""
     out, bar = empty_frames(len(plan), *pictures.size, pictures.channels), Progress(len(plan))
     frames = render(Loaded(model, pictures.size), plan, pictures, seed, keyframes, should_stop=interrupted)
-    with preview.writing() as show:
+    with preview:
         for i, frame in enumerate(frames):
             out[i] = frame.movedim(0, -1)
-            show(frame[None])
+            preview.write(frame[None])
             bar.step(frame if len(frame) >= 3 else frame.expand(3, -1, -1))
     return out

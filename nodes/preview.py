@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import av
 import folder_paths
 from comfy_api.latest import io, ui
 from torch import Tensor
@@ -21,37 +23,56 @@ LONGEST_SIDE = 512  # px
 MOST_FRAMES = 600  # of a longer clip, those at its beginning
 GREY = 0.5  # behind transparent frames
 COPIED, MADE, AFTER_CUT = "copied", "made", "cut"
+FAILURES = (OSError, ValueError, av.FFmpegError)  # no encoder, no room
 
 
 class Preview:
+    """`with preview: preview.write(frame)` for each frame. What fails costs the preview alone, never the frames."""
+
     def __init__(self, plan: Plan, height: int, width: int):
-        scale = min(1.0, LONGEST_SIDE / max(height, width))
+        ratio = max(1.0, max(height, width) / LONGEST_SIDE)
         # Pages do not play H.264 of odd sides, which has full chroma.
-        self.size = tuple(max(2, 2 * round(side * scale / 2)) for side in (height, width))
+        self.size = tuple(max(2, 2 * round(side / ratio / 2)) for side in (height, width))
+        self.step = max(1, int(ratio / 1.5))  # pixels that are passed over; the rest is averaged, which takes longer
         self.plan = plan
         self.file = ui.SavedResult(f"rdvfi_{uuid4().hex}.mp4", "", io.FolderType.temp)
+        self._open, self._taken, self._failed = ExitStack(), 0, False
 
-    @contextmanager
-    def writing(self) -> Iterator[Callable[[Tensor], None]]:
-        """Gives what takes the frames, (1, 3 or 4, H, W), one after the other."""
-        folder = Path(folder_paths.get_temp_directory())
-        os.makedirs(folder, exist_ok=True)
-        taken = 0
-        with open_writer(folder / self.file.filename, self.size, self.plan.fps) as writer:
+    def __enter__(self) -> Preview:
+        self._try(self._begin)
+        return self
 
-            def take(frame: Tensor) -> None:
-                nonlocal taken
-                if taken < MOST_FRAMES:
-                    writer.write(self._small(frame))
-                taken += 1
+    def write(self, frame: Tensor) -> None:  # (1, 3 or 4, H, W)
+        if self._taken < MOST_FRAMES:
+            self._try(lambda: self._writer.write(self._small(frame)))
+        self._taken += 1
 
-            yield take
+    def __exit__(self, *raised) -> None:
+        self._try(lambda: self._open.__exit__(*raised))
 
     def shown(self) -> dict:
+        if self._failed:
+            return {}
         return {"rdvfi_preview": [{"video": self.file, "fps": float(self.plan.fps), "frames": kinds(self.plan)}]}
 
+    def _begin(self) -> None:
+        folder = Path(folder_paths.get_temp_directory())
+        os.makedirs(folder, exist_ok=True)
+        self._writer = self._open.enter_context(open_writer(folder / self.file.filename, self.size, self.plan.fps))
+
+    def _try(self, work: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            work()
+        except FAILURES as error:
+            self._failed = True
+            logging.warning("RDVFI Interpolate shows no preview: %s", error)
+            with suppress(*FAILURES):
+                self._open.__exit__(type(error), error, error.__traceback__)
+
     def _small(self, frame: Tensor) -> Tensor:  # (1, 3 or 4, H, W) -> (3, h, w)
-        frame = frame.float()
+        frame = frame[..., :: self.step, :: self.step].float()
         colour = on_ground(frame[0], GREY)[None] if frame.shape[1] == 4 else frame.expand(-1, 3, -1, -1)
         return resize(colour, *self.size)[0].clamp(0, 1).cpu()
 

@@ -231,14 +231,15 @@ def sizes_argument(text: str) -> list[tuple[int, int]]:
 
 
 def seconds_argument(text: str) -> list[int]:
-    """ "10,600" """
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in text.split(",")):
-        raise ArgumentTypeError(f"{text!r} is no list of seconds; write whole numbers such as 10,600.")
-    return [int(part) for part in text.split(",")]
+    return _whole_numbers(text, 1, "seconds")
 
 
 def factors_argument(text: str) -> list[int]:
-    """ "2,8" """
-    if not all(part.strip().isdecimal() and int(part) > 1 for part in text.split(",")):
-        raise ArgumentTypeError(f"{text!r} is no list of factors; write whole numbers above 1 such as 2,8.")
+    return _whole_numbers(text, 2, "factors")
+
+
+def _whole_numbers(text: str, least: int, what: str) -> list[int]:
+    """ "10,600" """
+    if not all(part.strip().isdecimal() and int(part) >= least for part in text.split(",")):
+        raise ArgumentTypeError(f"{text!r} is no list of {what}; write whole numbers from {least} up such as 10,60.")
     return [int(part) for part in text.split(",")]

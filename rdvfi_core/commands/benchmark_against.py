@@ -12,9 +12,8 @@ from torch import Tensor
 
 from ..anchors.rife import FILE, Rife
 from ..evaluation.launches import Launches
-from ..pipeline import Interpolator
 from ..pixels.warp import resize
-from ..retime import render
+from ..retime import Renderer, render
 from ..scenes.sample import sample_scene
 from ..timeline import Source, Timeline
 from . import anchors_folder, load_interpolator, seconds
@@ -24,10 +23,13 @@ PUBLISHED = dict(head=4, widths=(192, 128, 96, 64, 32))  # RIFE 4.25; random wei
 
 
 def against_rife(args: Namespace, sizes: list[tuple[int, int]], factors: list[int]) -> Iterator[str]:
-    """Lines of a table: per new frame, medians of `--repeats` runs after one to warm up."""
-    interpolator, folder = load_interpolator(args), anchors_folder(args.anchors)
+    """Lines of a table: per new frame, medians of `--repeats` runs after one to warm up. RIFE looks at both images
+    anew for each frame, which core does once a pair; that is a small part of its work."""
+    folder = anchors_folder(args.anchors)
+    rife = Rife(**PUBLISHED).eval() if folder is None else Rife.load(folder / FILE)
+    interpolator = load_interpolator(args)
     device = interpolator.device
-    rife = Rife(**PUBLISHED).eval().to(device) if folder is None else Rife.load(folder / FILE, device)
+    rife = rife.to(device)
     yield "| size | times | RDVFI, s per new frame | RIFE | RDVFI / RIFE | kernels | RIFE | waits | RIFE |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     scene = sample_scene(256, 448)
@@ -44,7 +46,7 @@ def against_rife(args: Namespace, sizes: list[tuple[int, int]], factors: list[in
             yield f"| {width}x{height} | {factor} | {times} | {' | '.join(map(str, (*kernels, *waits)))} |"
 
 
-def _retimed(interpolator: Interpolator, clip: list[Tensor], factor: int) -> Callable[[], None]:
+def _retimed(interpolator: Renderer, clip: list[Tensor], factor: int) -> Callable[[], None]:
     plan = Timeline.multiplied(factor).plan(Source.constant(len(clip), Fraction(24)))
 
     def work() -> None:

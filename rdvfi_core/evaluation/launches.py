@@ -1,8 +1,8 @@
 """How many kernels a GPU would have to start for a piece of work, and how often the host would have to wait for it.
 
 Counted where torch hands its operations to the device, so the numbers are exact, the same on every machine, and need no
-GPU: every operation that makes or changes a tensor is at least one kernel, and every value that the host reads is a
-wait."""
+GPU: every operation that makes or changes a tensor is at least one kernel, and every operation whose result the host
+reads is a wait. Copies to the host (`cpu()`, `tolist()`) wait as well and are not told from other copies here."""
 
 from __future__ import annotations
 

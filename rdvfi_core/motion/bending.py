@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..blocks import exact, local_correlation
 from ..pixels.warp import backward_warp
 from .views import Beside, View
-from .ways import window
+from .ways import offsets
 
 
 class Bending:
@@ -49,10 +49,10 @@ class Bending:
             return velocities
         self.curve = None if self.curve is None else enlarge(self.curve, 2)
         alike = self._alike(velocities, ends, of(self.view), stride, reach)
-        offsets = mean_offset(F.avg_pool2d(alike, 3, 1, 1), reach).chunk(len(self.sides))
+        found = mean_offset(F.avg_pool2d(alike, 3, 1, 1), reach).chunk(len(self.sides))
         more = sum(
-            2 * stride / (side.time * (side.time - 1)) / len(offsets) * offset
-            for (_, side), offset in zip(self.sides, offsets, strict=True)
+            2 * stride / (side.time * (side.time - 1)) / len(found) * offset
+            for (_, side), offset in zip(self.sides, found, strict=True)
         )
         self.curve = more if self.curve is None else self.curve + more
         return torch.addcmul(velocities.unflatten(0, (2, -1)), self.to_velocities, more).flatten(0, 1)
@@ -97,7 +97,7 @@ def around(first: Tensor, second: Tensor, reach: int) -> Tensor:
 def mean_offset(scores: Tensor, reach: int) -> Tensor:  # (B, (2 reach + 1)^2, h, w) logits -> (B, 2, h, w) cells
     with exact(scores):
         shares = scores.float().flatten(2).softmax(1)
-        return (window((reach, reach), scores.device) @ shares).unflatten(2, scores.shape[-2:])
+        return (offsets((reach, reach), scores.device) @ shares).unflatten(2, scores.shape[-2:])
 
 
 def enlarge(values: Tensor, factor: int) -> Tensor:

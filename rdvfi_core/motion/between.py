@@ -71,7 +71,7 @@ class Between(nn.Module):
         before: Beside | None = None,
         after: Beside | None = None,
     ) -> MotionBetween:
-        ends, (tau, parts) = View.cat(first, second), moments(times, first.small.device)
+        ends, (tau, parts) = View.cat(first, second), tau_and_parts(times, first.small.device)
         beside = Bending(before, after, tau)
         found, state, scores, near = self.far(first, second, times)
         found = picked(found, near, ends, parts)
@@ -111,7 +111,7 @@ class Between(nn.Module):
         likely = self.ways(ways)
         pooled = torch.cat([F.avg_pool2d(view.match, 2) for view in (first, second)], 1)
         pooled = pooled if len(times[0]) == 1 else pooled.repeat_interleave(len(times[0]), 0)
-        tau = moments(times, ways.device)[0].expand(-1, 1, *ways.shape[-2:])
+        tau = tau_and_parts(times, ways.device)[0].expand(-1, 1, *ways.shape[-2:])
         more, state, x = self.coarse(torch.cat((likely / LIKENESS, pooled, tau), 1))
         scores = likely + self.choose(x).float()
         way = PLACE * likeliest_way(scores)
@@ -167,7 +167,7 @@ def picked(found: Tensor, learned: Tensor, ends: View, parts: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def moments(times: Times, device: torch.device) -> tuple[Tensor, Tensor]:
+def tau_and_parts(times: Times, device: torch.device) -> tuple[Tensor, Tensor]:
     """tau of all B moments (B, 1, 1, 1), and the parts of the velocities v0, v1 that the flows are (2 B, 1, 1, 1)."""
     with torch.inference_mode(False):
         tau = torch.tensor(times, dtype=torch.float32, device=device).view(-1, 1, 1, 1)

@@ -15,7 +15,7 @@ from ..pixels.warp import backward_warp
 from ..trajectory.cubic import parabola_weights
 from ..trajectory.flow_pair import FlowPair
 from ..trajectory.trajectory import Trajectory
-from .between import Between, MotionBetween, moments
+from .between import Between, MotionBetween, tau_and_parts
 from .refinement import align
 from .views import Beside, View
 from .ways import Times
@@ -81,7 +81,7 @@ def aligned(motion: MotionBetween, first: View, second: View, times: Times) -> M
         flows = torch.cat((motion.to1, motion.to0))
         forward, backward = (align(flows, torch.cat(warps), torch.cat((image1, image0))) - flows).chunk(2)
         missing = (forward - backward) / 2
-    part0, part1 = moments(times, missing.device)[1].chunk(2)
+    part0, part1 = tau_and_parts(times, missing.device)[1].chunk(2)
     return replace(motion, to0=motion.to0 + part0 * missing, to1=motion.to1 + part1 * missing)
 
 

@@ -99,14 +99,14 @@ def likeliest_way(scores: Tensor) -> Tensor:  # (B, WAYS, h, w) logits -> (B, 2,
     around = torch.stack(around, 1).flatten(2, 3)  # (B, 9, WAYS, h, w)
     best = around.detach().sum(1).argmax(1)  # (B, h, w)
     near = around.gather(2, best[:, None, None].expand(-1, 9, -1, -1, -1))[:, :, 0]
-    whole = window(REACH, scores.device)[:, best].movedim(1, 0)
+    whole = offsets(REACH, scores.device)[:, best].movedim(1, 0)
     with exact(scores):
-        rest = (window((1, 1), scores.device) @ near.flatten(2)).unflatten(2, best.shape[1:])
+        rest = (offsets((1, 1), scores.device) @ near.flatten(2)).unflatten(2, best.shape[1:])
     return whole + rest / near.sum(1, keepdim=True)
 
 
 @lru_cache(maxsize=16)
-def window(reach: tuple[int, int], device: torch.device) -> Tensor:  # x and y, up to which to go -> (2, M) float32
+def offsets(reach: tuple[int, int], device: torch.device) -> Tensor:  # x and y, up to which to go -> (2, M) float32
     """All offsets within reach, row by row: x and y of each."""
     with torch.inference_mode(False):
         x, y = (torch.arange(-side, side + 1.0, device=device) for side in reach)

@@ -20,7 +20,7 @@ from ..anchors.rife import Between as Taught
 from ..anchors.rife import Rife
 from ..keyframes.autoencoder import Autoencoder
 from ..motion.adjacent import AdjacentMotion
-from ..motion.between import Between, MotionBetween, moments
+from ..motion.between import Between, MotionBetween, tau_and_parts
 from ..motion.views import Beside, View
 from ..motion.ways import PLACE, shares_of_ways
 from ..pixels.blending import blend_prior
@@ -84,8 +84,8 @@ def train_far(
 
     def losses(window: WindowBatch, progress: float) -> Losses:
         window = window.to(plan.device)
-        times = (tuple(window.times),) * len(window.first)
-        tau, _ = moments(times, plan.device)
+        times = (window.times,) * len(window.first)
+        tau, _ = tau_and_parts(times, plan.device)
         with mixed(plan.device):
             views, _ = look(autoencoder, motion, window)
             found, _, scores, _ = between.far(*views, times)
@@ -121,9 +121,9 @@ def train_between(
 
     def student(window: WindowBatch) -> tuple[MotionBetween, Tensor, Tensor, Tensor]:
         views, beside = look(autoencoder, motion, window)
-        times = (tuple(window.times),) * len(window.first)
+        times = (window.times,) * len(window.first)
         found = between(*views, times, *beside)
-        tau, _ = moments(times, plan.device)
+        tau, _ = tau_and_parts(times, plan.device)
         return found, *(end.repeat_interleave(len(window.times), 0) for end in window.ends), tau.flatten()
 
     def losses(window: WindowBatch, progress: float) -> Losses:

@@ -47,3 +47,9 @@ def keyframes(start: list, end: list, **more) -> dict:
 def from_frames(frames: list, **more) -> dict:
     inputs = {"model": ["model", 0], "frames": frames, "count": 7, "ends_included": True, "times": ""}
     return node("RDVFIKeyframesFromFrames", **inputs | more)
+
+
+def failed(server, nodes: dict) -> str:
+    error = server.run(nodes).error
+    assert error, "nothing was refused"
+    return error

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import av
 import numpy as np
+from comfyui import in_comfyui
 from graphs import LOADER, fit, interpolate, node, sample
 from PIL import Image
 
@@ -70,3 +71,25 @@ def test_interpolated_frames_come_with_a_small_video_and_what_each_is(server, tm
         stream = video.streams.video[0]
         assert sum(1 for _ in video.decode(stream)) == 7
         assert (stream.width, stream.height, stream.pix_fmt) == (512, 288, "yuv420p")
+
+
+def test_a_preview_that_fails_costs_no_frame(comfyui, tmp_path):
+    """The temp folder is a file, so that nothing can be written there."""
+    (tmp_path / "temp").write_text("")
+    found = in_comfyui(
+        comfyui,
+        f"""
+import folder_paths
+folder_paths.set_temp_directory({str(tmp_path / "temp")!r})
+from fractions import Fraction
+from pack.nodes.preview import Preview
+from pack.rdvfi_core.timeline import Source, Timeline
+plan = Timeline.multiplied(1).plan(Source.constant(2, Fraction(24)))
+preview = Preview(plan, 64, 64)
+with preview:
+    for _ in plan:
+        preview.write(torch.rand(1, 3, 64, 64))
+print(json.dumps(preview.shown()))
+""",
+    )
+    assert found == {}

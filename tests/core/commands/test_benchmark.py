@@ -30,6 +30,7 @@ def test_every_size_is_measured_in_a_process_of_its_own():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--factors", "2"], "benchmark of pairs has no use for --factors"),
         (["--seconds", "5"], "benchmark of pairs has no use for --seconds"),
         (["--video", "overhead", "--rendered"], "benchmark of --video overhead has no use for --rendered"),
         (["--video", "memory", "--frames", "3"], "benchmark of --video memory has no use for --frames"),
@@ -43,3 +44,8 @@ def test_options_of_another_benchmark_are_refused(capsys, arguments, words):
 @pytest.mark.parametrize("sizes", ["big", "640", "63x64", "64x64,", "64x-64"])
 def test_benchmark_refuses_sizes_in_one_line(capsys, sizes):
     assert "is not a size" in fails(capsys, ["benchmark", "--sizes", sizes])
+
+
+@pytest.mark.parametrize("factors", ["1", "two", "2,,4"])
+def test_benchmark_refuses_factors_in_one_line(capsys, factors):
+    assert "is no list of factors; write whole numbers from 2 up" in fails(capsys, ["benchmark", "--factors", factors])

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from rdvfi_core.motion.bending import around
-from rdvfi_core.motion.between import NEARBY, Between, moments, picked
+from rdvfi_core.motion.between import NEARBY, Between, picked, tau_and_parts
 from rdvfi_core.motion.views import Beside, View
 
 HEIGHT, WIDTH = 96, 160
@@ -47,7 +47,7 @@ def test_along_a_rim_each_place_takes_the_motion_along_which_both_are_alike():
     first = whole[..., :40]
     second = torch.cat((first[..., :21], whole[..., 40:], first[..., 21:32]), -1)
     ends = View(None, None, torch.cat((first, second)))
-    nothing, (_, parts) = torch.zeros(1, 9, 4, 40), moments(((0.0,),), torch.device("cpu"))
+    nothing, (_, parts) = torch.zeros(1, 9, 4, 40), tau_and_parts(((0.0,),), torch.device("cpu"))
     at_rim = picked(found, nothing, ends, parts)[0, 0, 1:3, 18:24]
     torch.testing.assert_close(at_rim, torch.tensor((0.0, 0, 0, 64, 64, 64)).expand(2, -1), atol=3, rtol=0)
     learned = nothing.clone()

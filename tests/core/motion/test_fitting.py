@@ -9,7 +9,7 @@ from rdvfi_core.keyframes.autoencoder import Autoencoder
 from rdvfi_core.keyframes.keyframes import Keyframes
 from rdvfi_core.motion import fitting, moments
 from rdvfi_core.motion.adjacent import AdjacentMotion, Features, Motion
-from rdvfi_core.motion.between import Between, MotionBetween
+from rdvfi_core.motion.between import Between, MotionBetween, tau_and_parts
 from rdvfi_core.motion.fitting import (
     ADJACENT_ITERATIONS,
     COARSE_ITERATIONS,
@@ -52,7 +52,7 @@ class Steady:
 def between(first, second, times, before=None, after=None):
     """The same world, as two images alone show it."""
     whole = (second.small - first.small)[:, :1] * SPEED
-    tau, _ = moments.moments(times, whole.device)
+    tau, _ = tau_and_parts(times, whole.device)
     whole, plain = (v.repeat_interleave(len(times[0]), 0) for v in (whole, torch.zeros_like(whole[:, :1])))
     return MotionBetween(-tau * whole, (1 - tau) * whole, plain, plain)
 

@@ -7,7 +7,7 @@ from small_networks import random_networks, textured
 
 from rdvfi_core import Interpolator
 from rdvfi_core.image_pair import ImagePair
-from rdvfi_core.motion.between import MotionBetween, moments
+from rdvfi_core.motion.between import MotionBetween, tau_and_parts
 from rdvfi_core.motion.moments import aligned, both_ways, flows_between, trajectory_between
 from rdvfi_core.motion.views import Beside, View
 
@@ -25,7 +25,7 @@ def views(interpolator) -> list[View]:
 
 def accelerated(first, second, times, before=None, after=None) -> MotionBetween:
     """Everything lies at 12 t + 6 t (t - 1) px to the right at t."""
-    tau, _ = moments(times, first.small.device)
+    tau, _ = tau_and_parts(times, first.small.device)
     like = first.small[:1, :2].expand(len(tau), -1, -1, -1)
     at = 12 * tau + 6 * tau * (tau - 1)
     right = torch.tensor((1.0, 0.0)).view(1, 2, 1, 1).expand_as(like)

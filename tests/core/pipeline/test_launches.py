@@ -5,14 +5,18 @@ from fractions import Fraction
 
 import pytest
 import torch
-from small_networks import random_networks, textured
+from command_line import fails
+from random_anchors import random_anchors
+from small_networks import CONFIGS, random_networks, textured
 
 from rdvfi_core import Interpolator
+from rdvfi_core.__main__ import main
 from rdvfi_core.evaluation.launches import Launches
 from rdvfi_core.motion.moments import flows_between
 from rdvfi_core.motion.views import View
 from rdvfi_core.retime import render
 from rdvfi_core.timeline import Source, Timeline
+from rdvfi_core.weights import files as weights
 
 PER_NEW_FRAME_X2, PHASE1_X2, PHASE1_TRAJECTORY, PER_FURTHER_FRAME, CLIP_WAITS = 856, 540, 3950, 530, 0
 
@@ -61,6 +65,24 @@ def test_views_are_no_kernels_and_reads_are_waits():
         x.sum().item()
         x[chosen]
     assert found.waits == 2 and dict(found.by_name) == {"add": 1, "sum": 1, "index": 1, "_local_scalar_dense": 1}
+
+
+def test_the_benchmark_beside_rife_counts_and_times_both(capsys, tmp_path):
+    random_anchors(tmp_path / "anchors")
+    networks = random_networks()
+    extra = {"latent_space": "rdvfi", "licence": "Apache-2.0"}
+    weights.save(tmp_path / "small.safetensors", networks, {name: CONFIGS[name] for name in networks}, extra)
+    given = ["--weights", tmp_path / "small.safetensors", "--anchors", tmp_path / "anchors", "--device", "cpu"]
+    how = ["--sizes", "96x64", "--factors", "2,3", "--repeats", "1"]
+    assert main(["benchmark", "--against", "rife", *how, *map(str, given)]) == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[4:]]
+    assert [row[:2] for row in rows] == [["| 96x64", "2"], ["| 96x64", "3"]]
+    for _, _, ours, theirs, _, kernels, of_rife, *_ in rows:
+        assert float(ours) > 0 and float(theirs) > 0 and int(kernels) > int(of_rife) > 100
+
+
+def test_a_folder_without_rife_is_refused(capsys, tmp_path):
+    assert "holds no RIFE 4.25" in fails(capsys, ["benchmark", "--against", "rife", "--anchors", str(tmp_path)])
 
 
 class Whole(torch.nn.Module):
